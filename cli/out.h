@@ -65,7 +65,7 @@ int out_end(struct cli *, int failed);
 void out_discard(struct cli *);
 
 enum out_form { FORM_TEXT, FORM_PORCELAIN, FORM_JSON, FORM_NDJSON };
-enum out_form out_form(const struct cli *);
+enum out_form out_form_of(const struct cli *);
 bool out_is_terminal(const struct cli *);       /* a person reads stdout (or CKPT_FORCE_TTY) */
 bool out_color(const struct cli *);
 int out_width(const struct cli *);              /* columns of the terminal, 80 if unknown */
