@@ -80,8 +80,11 @@ const char *ckpt_show_name(char to[static 200], struct ckpt_view name);
 
 #define CKPT_UNKNOWN INT64_MIN          /* a time, size or step that is not known */
 
+enum { CKPT_BLOB_THREAD = 1, CKPT_BLOB_NS = 2, CKPT_BLOB_ID = 4 };
 struct ckpt_key {
 	struct ckpt_view thread, ns, id;
+	unsigned blob;                  /* parts a SQLite row holds as BLOB instead of TEXT: a key
+	                                   of its own, though the bytes be the same */
 };
 
 enum ckpt_place {                       /* where the value of a channel is stored */
@@ -171,10 +174,10 @@ bool ckpt_store_tentative(const struct ckpt_store *);
 int ckpt_store_end(struct ckpt_store *);
 void ckpt_store_close(struct ckpt_store *);
 
-/* Which checkpoints, how deep. A view with p == NULL means any; ns "" is the root namespace.
- * Order: thread, namespace, id, as bytes; all three descending if `descending`. */
+/* Which checkpoints, how deep. A part of the key with p == NULL means any; ns "" is the root
+ * namespace. Order: thread, namespace, id, as bytes; all three descending if `descending`. */
 struct ckpt_pick {
-	struct ckpt_view thread, ns, id;
+	struct ckpt_key key;
 	enum ckpt_depth depth;
 	bool writes;                    /* pending writes too; their bodies only with VALUES */
 	bool descending;
@@ -196,12 +199,11 @@ struct ckpt_link {
 	uint32_t children;              /* how many name this one as parent */
 };
 struct ckpt_lineage {
-	struct ckpt_view thread, ns;
+	struct ckpt_key key;            /* thread and namespace */
 	const struct ckpt_link *links;  /* id order, ascending; the last is the head */
 	size_t count;
 };
-int ckpt_lineage_load(struct ckpt_lineage **out, struct ckpt_store *, struct ckpt_view thread,
-		struct ckpt_view ns);
+int ckpt_lineage_load(struct ckpt_lineage **out, struct ckpt_store *, const struct ckpt_key *);
 size_t ckpt_lineage_find(const struct ckpt_lineage *, struct ckpt_view id);     /* SIZE_MAX: none */
 void ckpt_lineage_free(struct ckpt_lineage *);
 

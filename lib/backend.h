@@ -1,0 +1,34 @@
+/*
+ * backend.h - a store seen as checkpoints: what the public functions of ckpt.h call.
+ */
+#ifndef BACKEND_H
+#define BACKEND_H
+
+#include "base.h"
+
+struct ckpt_store {             /* every backend's store begins with this */
+	const struct backend *backend;
+	struct ckpt_error *err;
+	char *name;             /* as given, password masked */
+	bool tentative;
+};
+
+struct ckpt_scan {              /* likewise */
+	struct ckpt_store *store;
+};
+
+struct backend {
+	const char *name;
+	int (*open)(struct ckpt_store **out, const char *where, const struct ckpt_config *,
+			struct ckpt_error *);
+	int (*about)(struct ckpt_store *, struct ckpt_about *out);
+	int (*scan)(struct ckpt_scan **out, struct ckpt_store *, const struct ckpt_pick *);
+	int (*next)(struct ckpt_scan *, struct ckpt_checkpoint *out);
+	void (*done)(struct ckpt_scan *);
+	int (*end)(struct ckpt_store *);
+	void (*close)(struct ckpt_store *);
+};
+
+extern const struct backend sqlite_backend;
+
+#endif
