@@ -107,7 +107,8 @@ struct ckpt_write {
 };
 
 enum ckpt_depth {                       /* how deep a scan reads; each includes those above it */
-	CKPT_HEADS,                     /* newest id of each thread and namespace; cost ~ their number */
+	CKPT_HEADS,                     /* newest id of each thread and namespace, descending;
+	                                   cost ~ their number */
 	CKPT_SPANS,                     /* + count and smallest id; cost ~ the key index */
 	CKPT_KEYS,                      /* every checkpoint's key; the key index alone */
 	CKPT_LINKS,                     /* + parent, type, sizes; the rows' leaf pages */
@@ -131,8 +132,8 @@ struct ckpt_checkpoint {
 	struct ckpt_view skeleton;      /* VALUES; the container without its channel values */
 	const struct ckpt_value *values;        /* VALUES; in the order of the container */
 	size_t nvalues;
-	struct ckpt_view broken;        /* VALUES; the bytes of a container that cannot be split, else NULL */
-	const char *broken_why;         /* reason, for `broken` or for a value that was cut short */
+	struct ckpt_view opaque;        /* VALUES; the container where it cannot be split, else NULL */
+	const char *broken_why;         /* NULL, or why: then `values` holds what came before */
 	size_t broken_at;               /* offset of the fault in the container */
 
 	const struct ckpt_write *writes;        /* pick.writes; in (path, task, idx) byte order */

@@ -11,9 +11,9 @@
 
 enum checkpoint_col {
 	COL_THREAD, COL_NS, COL_ID,
-	COL_PARENT, COL_TYPE, COL_SIZE, COL_META_SIZE, COL_HINT,        /* LINKS */
-	COL_META,                                                       /* META */
-	COL_BODY,                                                       /* VALUES */
+	COL_PARENT, COL_TYPE, COL_SIZE, COL_META_SIZE,  /* LINKS */
+	COL_META,                                       /* META */
+	COL_BODY,                                       /* VALUES */
 	CHECKPOINT_COLS
 };
 enum write_col {
@@ -33,7 +33,7 @@ struct layout {
 	const char *name, *engine;
 	struct layout_table checkpoints, writes;
 	const char *key[3];                             /* thread, ns, id: for bounds and order */
-	const char *cols[CHECKPOINT_COLS];              /* COL_HINT: first bytes of the container */
+	const char *cols[CHECKPOINT_COLS];
 	const char *write_key[3];
 	const char *write_cols[WRITE_COLS];
 };

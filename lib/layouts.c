@@ -1,0 +1,9 @@
+/*
+ * layouts.c - every layout there is. A new system is one more file of names and one row here.
+ */
+#include "layout.h"
+
+const struct layout *const layouts[] = {
+	&layout_langgraph_sqlite,
+	NULL,
+};

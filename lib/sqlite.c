@@ -1,0 +1,334 @@
+/*
+ * sqlite.c - the SQLite driver: statements, cells, errors. How a file may be opened without
+ * leaving a trace is decided in sqlite_open.c; what the tables mean is a layout's business.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "sqlite_open.h"
+
+#define IDLE_MAX 12
+
+struct sqlite_cursor {
+	struct cursor base;
+	sqlite3_stmt *stmt;
+};
+
+struct sqlite_conn {
+	struct conn base;
+	sqlite3 *db;
+	struct sqlite_file file;
+	sqlite3_stmt *idle[IDLE_MAX];   /* statements to use again: a scan repeats a few */
+	unsigned next_idle;
+};
+
+static struct sqlite_conn *conn_of(struct conn *c)
+{
+	return (struct sqlite_conn *)(void *)c;
+}
+
+static int refuse_all(struct sqlite_conn *c)
+{
+	return c->base.err->code;
+}
+
+/* What SQLite says → what it means for the caller. */
+static int sqlite_fault(struct sqlite_conn *c, int rc, const char *doing)
+{
+	static const struct {
+		int rc, code;
+	} map[] = {
+		{ SQLITE_READONLY_ROLLBACK, CKPT_EREFUSED },
+		{ SQLITE_NOTADB, CKPT_ECORRUPT },
+		{ SQLITE_CORRUPT, CKPT_ECORRUPT },
+		{ SQLITE_FORMAT, CKPT_ECORRUPT },
+		{ SQLITE_BUSY, CKPT_EBUSY },
+		{ SQLITE_LOCKED, CKPT_EBUSY },
+		{ SQLITE_PROTOCOL, CKPT_EBUSY },
+		{ SQLITE_NOMEM, CKPT_ENOMEM },
+		{ SQLITE_FULL, CKPT_EIO },
+		{ SQLITE_IOERR, CKPT_EIO },
+		{ SQLITE_PERM, CKPT_EIO },
+		{ SQLITE_READONLY, CKPT_EIO },
+		{ SQLITE_CANTOPEN, CKPT_EIO },
+		{ SQLITE_TOOBIG, CKPT_ECORRUPT },
+		{ SQLITE_AUTH, CKPT_EREFUSED },
+		{ SQLITE_INTERRUPT, CKPT_EINTERRUPTED },
+	};
+	int code = CKPT_EINTERNAL;
+
+	for (size_t i = 0; i < sizeof(map) / sizeof(map[0]); i++) {
+		if (map[i].rc == rc || map[i].rc == (rc & 0xff)) {
+			code = map[i].code;
+			break;
+		}
+	}
+	ckpt_fail(c->base.err, code, "%s '%s': %s", doing, c->file.path,
+			c->db ? sqlite3_errmsg(c->db) : sqlite3_errstr(rc));
+	if (rc == SQLITE_READONLY_ROLLBACK || (code == CKPT_EIO && sqlite_hot_journal(&c->file))) {
+		c->base.err->code = CKPT_EREFUSED;
+		ckpt_hint(c->base.err, "an interrupted write is still in '%s-journal'; opening the "
+				       "store once with its application rolls it back", c->file.path);
+	} else if (code == CKPT_EBUSY) {
+		ckpt_hint(c->base.err, "another process holds the lock; try again, or raise --lock-wait");
+	}
+	return c->base.err->code;
+}
+
+/* A store is data from somebody else: it may name functions and tables we never asked for. */
+static int only_reading(void *arg, int action, const char *a, const char *b, const char *db,
+		const char *trigger)
+{
+	(void)arg, (void)a, (void)b, (void)db, (void)trigger;
+	switch (action) {
+	case SQLITE_SELECT:
+	case SQLITE_READ:
+	case SQLITE_FUNCTION:
+	case SQLITE_TRANSACTION:
+	case SQLITE_PRAGMA:
+		return SQLITE_OK;
+	default:
+		return SQLITE_DENY;
+	}
+}
+
+static int harden(struct sqlite_conn *c)
+{
+	static const struct {
+		int verb, on;
+	} config[] = {
+		{ SQLITE_DBCONFIG_DEFENSIVE, 1 },
+		{ SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0 },
+		{ SQLITE_DBCONFIG_ENABLE_TRIGGER, 0 },
+		{ SQLITE_DBCONFIG_ENABLE_VIEW, 0 },
+	};
+	int rc = sqlite3_extended_result_codes(c->db, 1);
+
+	for (size_t i = 0; i < sizeof(config) / sizeof(config[0]) && rc == SQLITE_OK; i++)
+		rc = sqlite3_db_config(c->db, config[i].verb, config[i].on, (int *)NULL);
+	if (rc == SQLITE_OK)
+		rc = sqlite3_exec(c->db,
+				"PRAGMA query_only=1; PRAGMA cell_size_check=1; PRAGMA mmap_size=0;"
+				"PRAGMA cache_size=-2048; PRAGMA temp_store=2",
+				NULL, NULL, NULL);
+	/* the last to close would move the WAL into the file; as owner of an idle store we have
+	   none to move, and closing takes our empty side files away */
+	if (rc == SQLITE_OK && c->file.how != SQLITE_OWNER)
+		rc = sqlite3_db_config(c->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, (int *)NULL);
+	if (rc == SQLITE_OK && c->file.how == SQLITE_QUIET)
+		rc = sqlite3_exec(c->db, "PRAGMA locking_mode=EXCLUSIVE", NULL, NULL, NULL);
+	if (rc == SQLITE_OK)
+		rc = sqlite3_set_authorizer(c->db, only_reading, NULL);
+	return rc == SQLITE_OK ? 0 : sqlite_fault(c, rc, "cannot open store");
+}
+
+static void sqlite_done(struct cursor *cursor)
+{
+	struct sqlite_cursor *cur = (struct sqlite_cursor *)(void *)cursor;
+	struct sqlite_conn *c;
+	sqlite3_stmt **slot;
+
+	if (!cur)
+		return;
+	c = conn_of(cur->base.conn);
+	sqlite3_reset(cur->stmt);
+	sqlite3_clear_bindings(cur->stmt);
+	slot = &c->idle[c->next_idle++ % IDLE_MAX];
+	sqlite3_finalize(*slot);
+	*slot = cur->stmt;
+	free(cur);
+}
+
+static void sqlite_close(struct conn *conn)
+{
+	struct sqlite_conn *c = conn_of(conn);
+
+	if (!c)
+		return;
+	for (size_t i = 0; i < IDLE_MAX; i++)
+		sqlite3_finalize(c->idle[i]);
+	sqlite3_close(c->db);
+	sqlite_file_release(&c->file);
+	free(c);
+}
+
+/* BEGIN alone takes no lock; the first read does, so that read belongs to opening. */
+static int begin(struct sqlite_conn *c)
+{
+	int rc = sqlite3_exec(c->db, "BEGIN; SELECT count(*) FROM sqlite_master", NULL, NULL, NULL);
+
+	return rc == SQLITE_OK ? 0 : sqlite_fault(c, rc, "cannot read store");
+}
+
+static int sqlite_open(struct conn **out, const char *where, const struct ckpt_config *config,
+		struct ckpt_error *err)
+{
+	struct sqlite_conn *c = calloc(1, sizeof(*c));
+	int rc;
+
+	*out = NULL;
+	if (!c)
+		return ckpt_fail(err, CKPT_ENOMEM, "out of memory");
+	c->base.driver = &sqlite_driver;
+	c->base.err = err;
+	if (sqlite_file_decide(&c->file, where, err) < 0) {
+		sqlite_close(&c->base);
+		return err->code;
+	}
+	rc = sqlite3_open_v2(c->file.uri, &c->db, c->file.flags, NULL);
+	if (rc != SQLITE_OK) {
+		sqlite_fault(c, rc, "cannot open store");
+	} else {
+		int64_t ms = config->lock_wait / 1000000;
+
+		sqlite3_busy_timeout(c->db, ms > 86400000 ? 86400000 : (int)ms);
+		if (harden(c) == 0)
+			begin(c);
+	}
+	if (err->code) {
+		sqlite_close(&c->base);
+		return err->code;
+	}
+	c->base.tentative = c->file.how == SQLITE_QUIET;
+	*out = &c->base;
+	return 0;
+}
+
+static sqlite3_stmt *take_idle(struct sqlite_conn *c, const char *sql)
+{
+	for (size_t i = 0; i < IDLE_MAX; i++) {
+		sqlite3_stmt *st = c->idle[i];
+
+		if (st && strcmp(sqlite3_sql(st), sql) == 0) {
+			c->idle[i] = NULL;
+			return st;
+		}
+	}
+	return NULL;
+}
+
+static int bind(sqlite3_stmt *st, size_t n, const struct cell *arg)
+{
+	char name[8];
+	int at;
+
+	sqlite3_snprintf(sizeof(name), name, "$%d", (int)n);
+	at = sqlite3_bind_parameter_index(st, name);
+	if (!at)
+		return SQLITE_OK;
+	switch (arg->kind) {
+	case CELL_INT:
+		return sqlite3_bind_int64(st, at, arg->i);
+	case CELL_BLOB:
+		return sqlite3_bind_blob64(st, at, arg->v.n ? arg->v.p : "", arg->v.n,
+				SQLITE_TRANSIENT);
+	case CELL_TEXT:
+		return sqlite3_bind_text64(st, at, arg->v.n ? arg->v.p : "", arg->v.n,
+				SQLITE_TRANSIENT, SQLITE_UTF8);
+	default:
+		return sqlite3_bind_null(st, at);
+	}
+}
+
+static int sqlite_query(struct cursor **out, struct conn *conn, const char *sql,
+		const struct cell *args, size_t nargs)
+{
+	struct sqlite_conn *c = conn_of(conn);
+	struct sqlite_cursor *cur;
+	int rc = SQLITE_OK;
+
+	*out = NULL;
+	if (c->base.err->code)
+		return refuse_all(c);
+	cur = calloc(1, sizeof(*cur));
+	if (!cur)
+		return ckpt_fail(c->base.err, CKPT_ENOMEM, "out of memory");
+	cur->base.conn = conn;
+	cur->stmt = take_idle(c, sql);
+	if (!cur->stmt)
+		rc = sqlite3_prepare_v2(c->db, sql, -1, &cur->stmt, NULL);
+	for (size_t i = 0; i < nargs && rc == SQLITE_OK; i++)
+		rc = bind(cur->stmt, i + 1, &args[i]);
+	if (rc != SQLITE_OK) {
+		sqlite_fault(c, rc, "cannot read store");
+		sqlite3_finalize(cur->stmt);
+		free(cur);
+		return c->base.err->code;
+	}
+	*out = &cur->base;
+	return 0;
+}
+
+static void fill(sqlite3_stmt *st, int at, struct cell *cell)
+{
+	int type = sqlite3_column_type(st, at);
+
+	*cell = (struct cell){ 0 };
+	switch (type) {
+	case SQLITE_NULL:
+		return;
+	case SQLITE_BLOB:
+		cell->kind = CELL_BLOB;
+		cell->v.p = sqlite3_column_blob(st, at);
+		break;
+	case SQLITE_INTEGER:
+		cell->kind = CELL_INT;
+		cell->i = sqlite3_column_int64(st, at);
+		return;
+	case SQLITE_FLOAT:
+		cell->kind = CELL_REAL;
+		cell->v.p = sqlite3_column_text(st, at);
+		break;
+	default:
+		cell->kind = CELL_TEXT;
+		cell->v.p = sqlite3_column_text(st, at);
+	}
+	cell->v.n = (size_t)sqlite3_column_bytes(st, at);
+	if (!cell->v.p)
+		cell->v = (struct ckpt_view){ "", 0 };
+}
+
+static int sqlite_next(struct cursor *cursor, struct cell *cells, size_t ncells)
+{
+	struct sqlite_cursor *cur = (struct sqlite_cursor *)(void *)cursor;
+	struct sqlite_conn *c = conn_of(cur->base.conn);
+	int rc;
+
+	if (c->base.err->code)
+		return refuse_all(c);
+	rc = sqlite3_step(cur->stmt);
+	if (rc == SQLITE_DONE)
+		return 0;
+	if (rc != SQLITE_ROW)
+		return sqlite_fault(c, rc, "cannot read store");
+	for (size_t i = 0; i < ncells; i++)
+		fill(cur->stmt, (int)i, &cells[i]);
+	if (sqlite3_errcode(c->db) == SQLITE_NOMEM)
+		return sqlite_fault(c, SQLITE_NOMEM, "cannot read store");
+	return 1;
+}
+
+static int sqlite_settle(struct conn *conn)
+{
+	struct sqlite_conn *c = conn_of(conn);
+
+	sqlite3_exec(c->db, "ROLLBACK", NULL, NULL, NULL);
+	if (c->base.err->code)
+		return refuse_all(c);
+	if (!c->base.tentative || sqlite_file_unchanged(&c->file))
+		return 0;
+	ckpt_fail(c->base.err, CKPT_EBUSY, "store '%s' was written to while it was read",
+			c->file.path);
+	ckpt_hint(c->base.err, "try again; as the owner of the file it can be read beside a writer");
+	return CKPT_EBUSY;
+}
+
+const struct driver sqlite_driver = {
+	.name = "sqlite",
+	.open = sqlite_open,
+	.query = sqlite_query,
+	.next = sqlite_next,
+	.done = sqlite_done,
+	.settle = sqlite_settle,
+	.close = sqlite_close,
+};
