@@ -70,6 +70,8 @@ int reader_push(struct reader *, struct ckpt_view span);
 /* Record a failure at offset `at`; returns CKPT_ECORRUPT. The first one stays. */
 int reader_fail(struct reader *, const char *why, size_t at);
 void reader_done(struct reader *);
+/* For the readers of a format: go one level down. CKPT_ECORRUPT at READER_DEPTH. */
+int reader_enter(struct reader *, enum token_kind kind, uint64_t left);
 
 /* Writers: append to a buffer, minimal-length encodings, as LangGraph's own encoders do. */
 void msgpack_nil(struct ckpt_buf *);
