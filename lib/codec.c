@@ -1,0 +1,340 @@
+/*
+ * codec.c - splits a checkpoint container into its channels without looking into their values.
+ *
+ * A container is one map. Its members `channel_values` and `channel_versions` become the list of
+ * channels; the rest, in its order, is the skeleton. A fault inside leaves what came before it.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "codec.h"
+
+const struct reader_ops *codec_reader(struct ckpt_view type)
+{
+	/* JavaScript reads a row without a type as json */
+	if (!type.p || ckpt_view_eq(type, CKPT_LIT("json")))
+		return &json_reader;
+	if (ckpt_view_eq(type, CKPT_LIT("msgpack")))
+		return &msgpack_reader;
+	return NULL;
+}
+
+struct list {                   /* channels as met: from values, then from versions */
+	struct ckpt_value *v;
+	size_t n, cap;
+};
+
+struct split {
+	struct reader r;
+	struct arena *arena;
+	struct ckpt_error *err;
+	struct ckpt_view type;
+	struct list values, versions;
+	struct ckpt_buf skeleton;
+	uint64_t members;       /* of the skeleton */
+	bool json;
+};
+
+static struct ckpt_value *list_add(struct split *s, struct list *l)
+{
+	if (l->n == l->cap) {
+		size_t cap = l->cap ? l->cap * 2 : 16;
+		struct ckpt_value *v = arena_take(s->arena, cap * sizeof(*v), s->err);
+
+		if (!v)
+			return NULL;
+		if (l->n)
+			memcpy(v, l->v, l->n * sizeof(*v));
+		l->v = v;
+		l->cap = cap;
+	}
+	l->v[l->n] = (struct ckpt_value){ 0 };
+	return &l->v[l->n++];
+}
+
+/* JSON strings with escapes live in the reader's scratch only: keep them. */
+static struct ckpt_view keep(struct split *s, struct ckpt_view v)
+{
+	const uint8_t *p = v.p;
+
+	if (p >= s->r.base && p < s->r.end)
+		return v;
+	return arena_copy(s->arena, v, s->err);
+}
+
+/* A version as JSON text: strings in quotes, numbers with their digits. */
+static struct ckpt_view version_text(struct split *s, struct ckpt_view raw)
+{
+	struct ckpt_buf b = { 0 };
+	struct ckpt_render plain = { 0 };
+	struct ckpt_view out;
+
+	if (s->json)
+		return raw;
+	ckpt_render_value(&b, s->type, raw, &plain);
+	out = b.failed ? (struct ckpt_view){ 0 } : arena_copy(s->arena, ckpt_buf_view(&b), s->err);
+	ckpt_buf_free(&b);
+	return out;
+}
+
+/* The entries of channel_values or channel_versions; the reader stands at the map. */
+static int read_entries(struct split *s, struct list *to, bool versions)
+{
+	struct token key;
+	int rc = reader_next(&s->r, &key);
+
+	if (rc < 0)
+		return rc;
+	if (key.kind == TOKEN_NIL)
+		return 0;
+	if (key.kind != TOKEN_MAP)
+		return reader_fail(&s->r, "channels are not a map", key.at);
+	while ((rc = reader_next(&s->r, &key)) > 0 && key.kind != TOKEN_END) {
+		struct ckpt_value *v;
+		struct ckpt_view raw;
+		const uint8_t *start;
+
+		if (key.kind != TOKEN_STR)
+			return reader_fail(&s->r, "a channel's name is not a string", key.at);
+		v = list_add(s, to);
+		if (!v)
+			return s->err->code;
+		v->channel = keep(s, key.s);
+		start = s->r.at;
+		rc = reader_skip(&s->r, &raw);
+		if (rc < 0)     /* what is left of it: shown as corrupt, with its offset */
+			raw = (struct ckpt_view){ start, (size_t)(s->r.end - start) };
+		if (versions) {
+			v->version = rc < 0 ? (struct ckpt_view){ 0 } : version_text(s, raw);
+			v->place = CKPT_EMPTY;
+		} else {
+			v->type = s->type;
+			v->body = raw;
+			v->place = CKPT_INLINE;
+		}
+		if (rc < 0)
+			return rc;
+	}
+	return rc < 0 ? rc : 0;
+}
+
+static int read_member(struct split *s, const struct token *key, struct ckpt_checkpoint *out)
+{
+	const uint8_t *start = s->r.base + key->at;
+	struct ckpt_view value;
+
+	if (ckpt_view_eq(key->s, CKPT_LIT("channel_values")))
+		return read_entries(s, &s->values, false);
+	if (ckpt_view_eq(key->s, CKPT_LIT("channel_versions"))) {
+		/* the versions stay in the skeleton as well: it is the container but for values */
+		int rc = read_entries(s, &s->versions, true);
+
+		if (rc < 0)
+			return rc;
+		value = (struct ckpt_view){ s->r.at, 0 };
+	} else if (reader_skip(&s->r, &value) < 0) {
+		return CKPT_ECORRUPT;
+	}
+	if (out->time == CKPT_UNKNOWN && key->s.n == 2 && memcmp(key->s.p, "ts", 2) == 0) {
+		struct ckpt_buf text = { 0 };
+		struct ckpt_render plain = { 0 };
+
+		ckpt_render_value(&text, s->type, value, &plain);
+		if (!text.failed && text.n > 2 && text.p[0] == '"')
+			ckpt_time_parse(&out->time,
+					(struct ckpt_view){ text.p + 1, text.n - 2 }, 0);
+		ckpt_buf_free(&text);
+	}
+	if (s->json && s->members)
+		ckpt_buf_puts(&s->skeleton, ",");
+	s->members++;
+	ckpt_buf_add(&s->skeleton, start, (size_t)(s->r.at - start));
+	return 0;
+}
+
+static int read_container(struct split *s, struct ckpt_checkpoint *out)
+{
+	struct token t;
+	int rc = reader_next(&s->r, &t);
+
+	if (rc < 0)
+		return rc;
+	if (t.kind != TOKEN_MAP)
+		return reader_fail(&s->r, "a checkpoint is a map, this is not", t.at);
+	while ((rc = reader_next(&s->r, &t)) > 0 && t.kind != TOKEN_END) {
+		if (t.kind != TOKEN_STR)
+			return reader_fail(&s->r, "a member's name is not a string", t.at);
+		rc = read_member(s, &t, out);
+		if (rc < 0)
+			return rc;
+	}
+	return rc < 0 ? rc : 0;
+}
+
+static int by_channel(const void *a, const void *b)
+{
+	const struct ckpt_value *const *x = a, *const *y = b;
+	int d = ckpt_view_cmp((*x)->channel, (*y)->channel);
+
+	return d ? d : (*x > *y) - (*x < *y);
+}
+
+static struct ckpt_value *find(struct ckpt_value **sorted, size_t n, struct ckpt_view channel)
+{
+	size_t lo = 0, hi = n;
+
+	while (lo < hi) {       /* the last of equal names: that is what a map keeps */
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (ckpt_view_cmp(sorted[mid]->channel, channel) <= 0)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo && ckpt_view_eq(sorted[lo - 1]->channel, channel) ? sorted[lo - 1] : NULL;
+}
+
+/* One list: values with their versions, then versions without a value. */
+static int merge(struct split *s, struct ckpt_checkpoint *out)
+{
+	struct list all = { 0 };
+	size_t n = s->values.n;
+	struct ckpt_value **sorted = arena_take(s->arena, (n + 1) * sizeof(struct ckpt_value *), s->err);
+
+	if (!sorted)
+		return s->err->code;
+	for (size_t i = 0; i < n; i++)
+		sorted[i] = &s->values.v[i];
+	qsort(sorted, n, sizeof(struct ckpt_value *), by_channel);
+	for (size_t i = 0; i < s->versions.n; i++) {
+		struct ckpt_value *v = find(sorted, n, s->versions.v[i].channel);
+
+		if (v)
+			v->version = s->versions.v[i].version;
+	}
+	for (size_t i = 0; i < n; i++) {
+		struct ckpt_value *v = &s->values.v[i], *to;
+
+		if (find(sorted, n, v->channel) != v)
+			continue;
+		to = list_add(s, &all);
+		if (!to)
+			return s->err->code;
+		*to = *v;
+	}
+	for (size_t i = 0; i < s->versions.n; i++) {
+		struct ckpt_value *to;
+
+		if (find(sorted, n, s->versions.v[i].channel))
+			continue;
+		to = list_add(s, &all);
+		if (!to)
+			return s->err->code;
+		*to = s->versions.v[i];
+	}
+	out->values = all.v;
+	out->nvalues = all.n;
+	return 0;
+}
+
+static int finish_skeleton(struct split *s, struct ckpt_checkpoint *out)
+{
+	struct ckpt_buf whole = { 0 };
+
+	if (s->json)
+		ckpt_buf_puts(&whole, "{");
+	else
+		msgpack_map(&whole, s->members);
+	ckpt_buf_add(&whole, s->skeleton.p, s->skeleton.n);
+	if (s->json)
+		ckpt_buf_puts(&whole, "}");
+	if (whole.failed || s->skeleton.failed)
+		ckpt_fail(s->err, CKPT_ENOMEM, "out of memory");
+	else
+		out->skeleton = arena_copy(s->arena, ckpt_buf_view(&whole), s->err);
+	ckpt_buf_free(&whole);
+	ckpt_buf_free(&s->skeleton);
+	return s->err->code;
+}
+
+int codec_split(struct ckpt_checkpoint *out, struct ckpt_view body, struct arena *arena,
+		struct ckpt_error *err)
+{
+	const struct reader_ops *ops = codec_reader(out->type);
+	struct split *s;
+
+	out->skeleton = out->opaque = (struct ckpt_view){ 0 };
+	out->values = NULL;
+	out->nvalues = 0;
+	out->broken_why = NULL;
+	if (!ops || !body.p) {
+		out->opaque = body;
+		if (!body.p)
+			out->broken_why = "the checkpoint is NULL";
+		return 0;
+	}
+	s = arena_take(arena, sizeof(*s), err);
+	if (!s)
+		return err->code;
+	s->arena = arena;
+	s->err = err;
+	s->type = ops == &json_reader ? CKPT_LIT("json") : out->type;
+	s->values = s->versions = (struct list){ 0 };
+	s->skeleton = (struct ckpt_buf){ 0 };
+	s->members = 0;
+	s->json = ops == &json_reader;
+	reader_init(&s->r, ops, body);
+	if (read_container(s, out) < 0 && !err->code) {
+		out->broken_why = s->r.why;
+		out->broken_at = s->r.why_at;
+		if (!s->members && !s->values.n)
+			out->opaque = body;
+	}
+	reader_done(&s->r);
+	if (err->code || finish_skeleton(s, out) < 0)
+		return err->code;
+	return merge(s, out);
+}
+
+/* The kind of the first version in a JSON map of versions; TOKEN_END if there is none. */
+static enum token_kind first_version(struct ckpt_view versions)
+{
+	struct reader *r = malloc(sizeof(*r));
+	enum token_kind kind = TOKEN_END;
+	struct token t;
+
+	if (!r)
+		return kind;
+	reader_init(r, &json_reader, versions);
+	if (reader_next(r, &t) > 0 && t.kind == TOKEN_MAP && reader_next(r, &t) > 0 &&
+			t.kind == TOKEN_STR && reader_next(r, &t) > 0)
+		kind = t.kind;
+	reader_done(r);
+	free(r);
+	return kind;
+}
+
+unsigned codec_writer(struct ckpt_view type, struct ckpt_view body)
+{
+	struct ckpt_view found;
+	const char *p;
+
+	if (type.n >= 7 && memcmp(type.p, "msgpack", 7) == 0)
+		return CKPT_PYTHON;
+	if (codec_reader(type) != &json_reader)
+		return 0;
+	if (ckpt_value_member(&found, CKPT_LIT("json"), body, "channel_versions")) {
+		enum token_kind kind = first_version(found);
+
+		if (kind == TOKEN_STR)
+			return CKPT_PYTHON;
+		if (kind == TOKEN_NUM)
+			return CKPT_JS;
+	}
+	/* no channel yet: the clock's text tells (…Z is JavaScript, …+00:00 Python) */
+	if (ckpt_value_member(&found, CKPT_LIT("json"), body, "ts") && found.n > 2) {
+		p = found.p;
+		return p[found.n - 2] == 'Z' ? CKPT_JS : CKPT_PYTHON;
+	}
+	return 0;
+}
