@@ -1,0 +1,141 @@
+/*
+ * lineage.c - the links of one thread and namespace in memory: who is whose parent, which are
+ * heads, and the short ids people type. Compact: a few dozen bytes a checkpoint, no payload.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "backend.h"
+
+struct lineage {
+	struct ckpt_lineage base;       /* first: what the caller sees */
+	struct ckpt_link *links;
+	size_t cap;
+	struct arena arena;
+};
+
+static int add(struct lineage *l, const struct ckpt_checkpoint *c, struct ckpt_error *err)
+{
+	if (l->base.count == l->cap) {
+		size_t cap = l->cap ? l->cap * 2 : 64;
+		struct ckpt_link *more = realloc(l->links, cap * sizeof(*more));
+
+		if (!more)
+			return ckpt_fail(err, CKPT_ENOMEM, "out of memory");
+		l->links = more;
+		l->cap = cap;
+	}
+	l->links[l->base.count] = (struct ckpt_link){
+		.id = arena_copy(&l->arena, c->key.id, err),
+		.parent = c->parent.p ? arena_copy(&l->arena, c->parent, err) : c->parent,
+		.time = c->time,
+		.size = c->size,
+		.meta_size = c->meta_size,
+		.parent_at = SIZE_MAX,
+	};
+	l->base.count++;
+	return err->code;
+}
+
+size_t ckpt_lineage_find(const struct ckpt_lineage *l, struct ckpt_view id)
+{
+	size_t lo = 0, hi = l->count;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+		int d = ckpt_view_cmp(l->links[mid].id, id);
+
+		if (d == 0)
+			return mid;
+		if (d < 0)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return SIZE_MAX;
+}
+
+static void join(struct lineage *l)
+{
+	l->base.links = l->links;
+	for (size_t i = 0; i < l->base.count; i++) {
+		struct ckpt_link *link = &l->links[i];
+
+		/* most parents are the checkpoint just before */
+		if (link->parent.p && i && ckpt_view_eq(l->links[i - 1].id, link->parent))
+			link->parent_at = i - 1;
+		else if (link->parent.p)
+			link->parent_at = ckpt_lineage_find(&l->base, link->parent);
+		if (link->parent_at != SIZE_MAX)
+			l->links[link->parent_at].children++;
+	}
+}
+
+int ckpt_lineage_load(struct ckpt_lineage **out, struct ckpt_store *store, const struct ckpt_key *key)
+{
+	struct ckpt_pick pick = { .key = *key, .depth = CKPT_LINKS };
+	struct lineage *l = calloc(1, sizeof(*l));
+	struct ckpt_checkpoint c;
+	struct ckpt_scan *scan = NULL;
+	int rc;
+
+	*out = NULL;
+	if (!l)
+		return ckpt_fail(store->err, CKPT_ENOMEM, "out of memory");
+	pick.key.id = (struct ckpt_view){ 0 };
+	l->base.key = *key;
+	l->base.key.thread = arena_copy(&l->arena, key->thread, store->err);
+	l->base.key.ns = arena_copy(&l->arena, key->ns, store->err);
+	rc = ckpt_scan_open(&scan, store, &pick);
+	while (rc >= 0 && (rc = ckpt_scan_next(scan, &c)) > 0)
+		rc = add(l, &c, store->err);
+	ckpt_scan_close(scan);
+	if (rc < 0) {
+		ckpt_lineage_free(&l->base);
+		return rc;
+	}
+	join(l);
+	*out = &l->base;
+	return 0;
+}
+
+void ckpt_lineage_free(struct ckpt_lineage *lineage)
+{
+	struct lineage *l = (struct lineage *)(void *)lineage;
+
+	if (!l)
+		return;
+	arena_free(&l->arena);
+	free(l->links);
+	free(l);
+}
+
+/* ---- short ids ------------------------------------------------------------------------------------ */
+
+static struct ckpt_view last_group(struct ckpt_view id)
+{
+	const char *p = id.p;
+	size_t at = id.n;
+
+	while (at && p[at - 1] != '-')
+		at--;
+	return at == id.n ? id : (struct ckpt_view){ p + at, id.n - at };
+}
+
+struct ckpt_view ckpt_short_id(const struct ckpt_lineage *l, size_t at)
+{
+	struct ckpt_view group = last_group(l->links[at].id);
+	size_t need = group.n < 8 ? group.n : 8;
+
+	/* not a UUID: only the whole id is sure to be a name */
+	if (ckpt_time_of_id(l->links[at].id) == CKPT_UNKNOWN)
+		return l->links[at].id;
+	for (size_t i = 0; i < l->count && need < group.n; i++) {
+		struct ckpt_view other = last_group(l->links[i].id);
+
+		while (i != at && need < group.n && other.n >= need &&
+				memcmp(other.p, group.p, need) == 0)
+			need++;
+	}
+	return (struct ckpt_view){ group.p, need };
+}

@@ -1,0 +1,210 @@
+/*
+ * store.c - the public store and scan: names → backends, and dispatch. Forms of a store's name
+ * are a table of prefixes; what a backend does with the rest is its own business.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "backend.h"
+
+struct name_form {
+	const char *prefix;
+	const struct backend *backend;  /* NULL: known, but not read by this program */
+	/* What the backend opens, from what follows the prefix; NULL: as it is. */
+	char *(*rest)(const char *name, const char *rest, struct ckpt_error *);
+};
+
+/* ---- SQLite names ------------------------------------------------------------------------------- */
+
+static char *duplicate(const char *s, size_t n, struct ckpt_error *err)
+{
+	char *copy = strndup(s, n);
+
+	if (!copy)
+		ckpt_fail(err, CKPT_ENOMEM, "out of memory");
+	return copy;
+}
+
+/* SQLAlchemy: sqlite:///rel, sqlite:////abs, options after '?' are the driver's. */
+static char *from_sqlalchemy(const char *name, const char *rest, struct ckpt_error *err)
+{
+	if (strncmp(rest, "//", 2) != 0) {
+		ckpt_fail(err, CKPT_EUSAGE, "store '%s': a SQLite URI is sqlite:///relative.db or "
+					    "sqlite:////absolute.db", name);
+		return NULL;
+	}
+	rest += 2;
+	if (*rest == '/')
+		rest++;
+	return duplicate(*rest ? rest : ":memory:", *rest ? strcspn(rest, "?") : 8, err);
+}
+
+/* file:PATH?mode=ro - the path with its %XX; whoever asks for more than reading is refused. */
+static char *from_file_uri(const char *name, const char *rest, struct ckpt_error *err)
+{
+	struct ckpt_buf b = { 0 };
+	size_t n = strcspn(rest, "?#");
+	const char *query = rest[n] == '?' ? rest + n + 1 : "";
+
+	if (*query && strcmp(query, "mode=ro") != 0 && strcmp(query, "mode=rw") != 0) {
+		ckpt_fail(err, CKPT_EUSAGE, "store '%s': of the URI's options only mode is known", name);
+		return NULL;
+	}
+	if (strncmp(rest, "///", 3) == 0) {
+		rest += 2;
+		n -= 2;
+	}
+	for (size_t i = 0; i < n; i++) {
+		char c = rest[i];
+
+		if (c == '%' && i + 2 < n && strspn(rest + i + 1, "0123456789abcdefABCDEF") >= 2) {
+			const char hex[3] = { rest[i + 1], rest[i + 2], 0 };
+
+			c = (char)strtol(hex, NULL, 16);
+			i += 2;
+		}
+		ckpt_buf_add(&b, &c, 1);
+	}
+	if (b.failed) {
+		ckpt_fail(err, CKPT_ENOMEM, "out of memory");
+		ckpt_buf_free(&b);
+	}
+	return b.p;
+}
+
+static const struct name_form forms[] = {
+	{ "sqlite+aiosqlite:", &sqlite_backend, from_sqlalchemy },
+	{ "sqlite+pysqlite:", &sqlite_backend, from_sqlalchemy },
+	{ "sqlite:", &sqlite_backend, from_sqlalchemy },
+	{ "file:", &sqlite_backend, from_file_uri },
+	{ "postgresql://", NULL, NULL },
+	{ "postgres://", NULL, NULL },
+	{ "postgresql+", NULL, NULL },
+	{ "host=", NULL, NULL },
+	{ "service=", NULL, NULL },
+	{ "dbname=", NULL, NULL },
+	{ "dump:", NULL, NULL },
+	{ "skymarshal:", NULL, NULL },
+	{ "", &sqlite_backend, NULL },
+};
+
+static const struct name_form *form_of(const char *name)
+{
+	const struct name_form *f = forms;
+
+	while (strncmp(name, f->prefix, strlen(f->prefix)) != 0)
+		f++;
+	return f;
+}
+
+/* postgresql://user:SECRET@… and password=SECRET → *** */
+static char *masked(const char *name, struct ckpt_error *err)
+{
+	struct ckpt_buf b = { 0 };
+	const char *scheme = strstr(name, "://"), *at = name;
+	const char *host = scheme ? strrchr(scheme + 3, '@') : NULL;
+	const char *colon = scheme ? strchr(scheme + 3, ':') : NULL;
+
+	if (host && colon && colon < host) {
+		ckpt_buf_add(&b, name, (size_t)(colon - name) + 1);
+		ckpt_buf_puts(&b, "***");
+		at = host;
+	}
+	for (const char *p; (p = strstr(at, "password=")); ) {
+		ckpt_buf_add(&b, at, (size_t)(p - at) + 9);
+		ckpt_buf_puts(&b, "***");
+		at = p + 9;
+		at += *at == '\'' ? strcspn(at + 1, "'") + 2 : strcspn(at, " &");
+	}
+	ckpt_buf_puts(&b, at);
+	if (b.failed) {
+		ckpt_buf_free(&b);
+		ckpt_fail(err, CKPT_ENOMEM, "out of memory");
+	}
+	return b.p;
+}
+
+int ckpt_store_open(struct ckpt_store **out, const char *name, const struct ckpt_config *config,
+		struct ckpt_error *err)
+{
+	const struct name_form *f = form_of(name);
+	char *shown = masked(name, err), *where = NULL;
+
+	*out = NULL;
+	if (!shown)
+		return err->code;
+	if (!f->backend)
+		ckpt_fail(err, CKPT_EUNSUPPORTED, "'%s' is not a SQLite store, and this version reads "
+						  "no other", shown);
+	else if (!*name)
+		ckpt_fail(err, CKPT_EMISSING, "the store's name is empty");
+	else if (f->rest)
+		where = f->rest(shown, name + strlen(f->prefix), err);
+	else
+		where = duplicate(name, strlen(name), err);
+	if (where && strcmp(where, ":memory:") == 0)
+		ckpt_fail(err, CKPT_EMISSING, "a store in memory belongs to its own process alone");
+	if (!err->code)
+		f->backend->open(out, where, config, err);
+	free(where);
+	if (err->code) {
+		free(shown);
+		return err->code;
+	}
+	free((*out)->name);
+	(*out)->name = shown;
+	return 0;
+}
+
+/* ---- dispatch ------------------------------------------------------------------------------------ */
+
+int ckpt_store_about(struct ckpt_store *s, struct ckpt_about *out)
+{
+	return s->backend->about(s, out);
+}
+
+bool ckpt_store_tentative(const struct ckpt_store *s)
+{
+	return s->tentative;
+}
+
+int ckpt_store_end(struct ckpt_store *s)
+{
+	return s->backend->end(s);
+}
+
+void ckpt_store_close(struct ckpt_store *s)
+{
+	if (s)
+		s->backend->close(s);
+}
+
+int ckpt_scan_open(struct ckpt_scan **out, struct ckpt_store *s, const struct ckpt_pick *pick)
+{
+	*out = NULL;
+	return s->err->code ? s->err->code : s->backend->scan(out, s, pick);
+}
+
+int ckpt_scan_next(struct ckpt_scan *scan, struct ckpt_checkpoint *out)
+{
+	return scan->store->backend->next(scan, out);
+}
+
+void ckpt_scan_close(struct ckpt_scan *scan)
+{
+	if (scan)
+		scan->store->backend->done(scan);
+}
+
+int ckpt_scan_one(struct ckpt_scan **scan, struct ckpt_store *s, const struct ckpt_pick *pick,
+		struct ckpt_checkpoint *out)
+{
+	int rc = ckpt_scan_open(scan, s, pick);
+
+	return rc < 0 ? rc : ckpt_scan_next(*scan, out);
+}
+
+const char *ckpt_version(void)
+{
+	return "0.1.0";
+}
