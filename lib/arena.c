@@ -23,7 +23,7 @@ static struct arena_block *add_block(struct arena *a, size_t size)
 {
 	struct arena_block *block;
 
-	if (size > SIZE_MAX - sizeof(*block))
+	if (size > SIZE_MAX / 2)
 		return NULL;
 	block = malloc(sizeof(*block) + size);
 	if (!block)
