@@ -119,7 +119,7 @@ $(eval $(call variant,build/fuzz,$(CLANG),$(SAN) -DCKPT_ASAN_ARENA -fsanitize=fu
 
 build/pages.c: man/embed.awk $(manuals)
 	@mkdir -p build
-	$(call quiet,GEN,$@)awk -f man/embed.awk $(manuals) >$@
+	$(call quiet,GEN,$@)awk -f man/embed.awk $(manuals) </dev/null >$@
 
 # ---- targets ------------------------------------------------------------------------------
 .PHONY: all demo check check-pg asan valgrind fuzz lint coverage bench soak docs fixtures \

@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
 # Run the test suites and say how they went. Everything they need has been built before.
 #
-#   tests/run.sh [SUITE...]      unit store fuzz docs cli schema interop pg (all), valgrind
+#   tests/run.sh [SUITE...]
+#
+# Suites: unit store fuzz docs cli oracle schema interop pg, which is all; and valgrind.
 #
 #   BUILD=DIR      whose programs are tested (build); logs go to DIR/log, saved JSON to DIR/json
 #   INTEROP=0      leave out the tests with the real LangGraph; they count as skipped
@@ -20,6 +22,7 @@ jobs_at_once=${JOBS:-2}
 # What a person has set for daily use must not change what is tested.
 for name in ${!CKPT_@} ${!PG@} LANGGRAPH_AES_KEY DATABASE_URL PAGER NO_COLOR; do unset "$name"; done
 export CKPT=$top/$BUILD/ckpt FIXTURES=$top/build/fixtures CKPT_JSON_DIR=$top/$BUILD/json
+export PYTHONDONTWRITEBYTECODE=1
 export ASAN_OPTIONS=exitcode=99:detect_leaks=1 UBSAN_OPTIONS=print_stacktrace=1:exitcode=99
 
 python=/usr/bin/python3         # the one the distribution's modules belong to
@@ -62,13 +65,16 @@ suite_cli() {
 		[ ! -e "$file" ] || job "$(basename "$file" .bats)" bats --tap "$file"
 	done
 }
-suite_schema() {
+suite_oracle() { # what the owning libraries read from the same stores
+	[ ! -e tests/oracle/compare.py ] || job oracle "$python" tests/oracle/compare.py
+}
+suite_schema() { # every answer that the cli tests saved
 	[ ! -e tests/schema/validate.py ] ||
 		job schema "$python" tests/schema/validate.py "$CKPT_JSON_DIR"
 }
-suite_interop() { # files that begin with _ are shared parts
+suite_interop() {
 	local file
-	for file in tests/interop/[!_]*.py; do
+	for file in tests/interop/test_*.py; do
 		[ ! -e "$file" ] || job "$(basename "$file" .py)" "$top/build/venv/bin/python" "$file"
 	done
 }
@@ -164,7 +170,7 @@ run_suite() { # SUITE
 	total_skipped=$((total_skipped + skipped))
 }
 
-all=(unit store fuzz docs cli schema interop pg)
+all=(unit store fuzz docs cli oracle schema interop pg)
 suites=("$@")
 if [ ${#suites[@]} = 0 ]; then suites=("${all[@]}"); fi
 for suite in "${suites[@]}"; do

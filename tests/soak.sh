@@ -1,0 +1,24 @@
+#!/usr/bin/env bash
+# Rounds of what depends on chance, for SOAK_TIME seconds: stores freshly written by the real
+# LangGraph from a new seed, then every fuzzer, then the tests beside other work.
+#
+#   tests/soak.sh FUZZER...
+#
+# Stops at the first round that fails and names its seed.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+end=$((SECONDS + ${SOAK_TIME:-3600}))
+export CKPT=$PWD/build/ckpt FIXTURES=$PWD/build/fixtures PYTHONDONTWRITEBYTECODE=1
+tests/interop/setup.sh
+mkdir -p build/log
+for ((round = 1; SECONDS < end; round++)); do
+	seed=$(od -An -N4 -tu4 /dev/urandom | tr -d ' ')
+	echo "round $round, seed $seed"
+	if ! build/venv/bin/python tests/interop/test_fresh.py "$seed" >build/log/soak.log 2>&1; then
+		cat build/log/soak.log
+		echo "failed: build/venv/bin/python tests/interop/test_fresh.py $seed"
+		exit 1
+	fi
+	FUZZ_TIME=${FUZZ_TIME:-60} tests/fuzz.sh "$@"
+	JOBS=8 tests/run.sh unit store cli
+done
