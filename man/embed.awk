@@ -6,7 +6,7 @@ BEGIN {
 FNR == 1 {
 	name = FILENAME
 	sub(/.*\//, "", name)
-	printf "%s\t{ \"%s\",\n", NR > 1 ? " },\n" : "", name
+	printf "%s\t{ \"%s\",\n", (NR > 1 ? " },\n" : ""), name
 }
 {
 	gsub(/\\/, "&&")
@@ -14,5 +14,7 @@ FNR == 1 {
 	print "\t\"" $0 "\\n\""
 }
 END {
-	print " },\n\t{ 0, 0 }\n};"
+	if (NR)
+		print " },"
+	print "\t{ 0, 0 }\n};"
 }
