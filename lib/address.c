@@ -394,6 +394,20 @@ static int find_by_lineage(struct ckpt_key *out, struct finder *f, const struct 
 	return f->err->code;
 }
 
+int ckpt_thread_find(struct ckpt_key *out, struct ckpt_store *store, struct ckpt_view thread)
+{
+	struct finder f = { .store = store, .err = store->err };
+	int rc;
+
+	*out = (struct ckpt_key){ .thread = thread };
+	rc = exists(&f, thread, &out->blob);
+	if (rc == 0) {
+		ckpt_fail(f.err, CKPT_ENOTFOUND, "no thread '%s'", ckpt_show_name(f.name, thread));
+		ckpt_hint(f.err, "see which there are: ckpt list");
+	}
+	return rc < 0 || f.err->code ? f.err->code : 0;
+}
+
 int ckpt_address_find(struct ckpt_key *out, struct ckpt_store *store,
 		const struct ckpt_address *address, struct ckpt_buf *to)
 {
@@ -405,11 +419,10 @@ int ckpt_address_find(struct ckpt_key *out, struct ckpt_store *store,
 	if (address->text) {
 		rc = choose_thread(&f, ckpt_view_of(address->text), &p);
 	} else {
-		f.key.thread = address->thread;
-		rc = exists(&f, address->thread, &f.key.blob);
-		if (rc == 0)
-			ckpt_fail(f.err, CKPT_ENOTFOUND, "no thread '%s'",
-					ckpt_show_name(f.name, address->thread));
+		struct ckpt_view ns = f.key.ns;
+
+		rc = ckpt_thread_find(&f.key, store, address->thread);
+		f.key.ns = ns;
 	}
 	if (rc < 0 || f.err->code)
 		return f.err->code;

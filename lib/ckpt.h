@@ -218,8 +218,10 @@ struct ckpt_address {
 /* Find the checkpoint; the key's bytes are added to `to`, which must outlive it. */
 int ckpt_address_find(struct ckpt_key *out, struct ckpt_store *, const struct ckpt_address *,
 		struct ckpt_buf *to);
+/* The bounds of a literal thread; CKPT_ENOTFOUND if there is none. */
+int ckpt_thread_find(struct ckpt_key *out, struct ckpt_store *, struct ckpt_view thread);
 /* Digits of the short id of links[at], unique in its namespace; a view of the full id. */
-struct ckpt_view ckpt_short_id(const struct ckpt_lineage *, size_t at);
+struct ckpt_view ckpt_short_id(struct ckpt_lineage *, size_t at);
 
 /* ---- values as JSON ------------------------------------------------------------------------ */
 
@@ -242,6 +244,22 @@ bool ckpt_json_string(struct ckpt_buf *, struct ckpt_view);
 void ckpt_base64(struct ckpt_buf *, struct ckpt_view);
 /* Follow a JSON Pointer (the part after /values or /metadata, or "") into JSON text. */
 bool ckpt_pointer_find(struct ckpt_view *out, struct ckpt_view json, struct ckpt_view pointer);
+/* What a pointer that begins /values/ or /metadata/ finds in a checkpoint (VALUES), as JSON text
+ * added to `to`. 1 found, 0 not there, < 0: CKPT_ECORRUPT was rendered, CKPT_ENOMEM. */
+int ckpt_checkpoint_path(struct ckpt_buf *to, const struct ckpt_checkpoint *,
+		struct ckpt_view pointer, struct ckpt_render *);
+/* JSON array of the nodes whose step made this checkpoint (VALUES): those that saw the newest
+ * versions. Empty for input, updates and forks. */
+void ckpt_nodes_json(struct ckpt_buf *to, const struct ckpt_checkpoint *);
+/* Where the value of each channel without one is: places[i] for values[i] becomes CKPT_DELTA if
+ * the channel is a DeltaChannel, else stays. Reads on in the namespace only if it must. */
+int ckpt_delta_places(struct ckpt_store *, const struct ckpt_checkpoint *, enum ckpt_place *places);
+/* {"$delta":{"snapshot","snapshot_id","writes"}} of a channel from its chain of parents. */
+int ckpt_delta_json(struct ckpt_buf *to, struct ckpt_store *, const struct ckpt_checkpoint *,
+		struct ckpt_view channel, struct ckpt_render *);
+uint64_t ckpt_hash(struct ckpt_view);                           /* XXH3, for comparing in memory */
+/* Which language wrote a container: CKPT_PYTHON, CKPT_JS or 0 (VALUES). */
+unsigned ckpt_writer(const struct ckpt_checkpoint *);
 /* Is a class on LangGraph's list of types that its strict mode revives? */
 bool ckpt_type_safe(struct ckpt_view module, struct ckpt_view name);
 /* Metadata condition K=V of `--where` (cli manual): does this metadata fulfil it? */

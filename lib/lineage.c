@@ -11,6 +11,7 @@ struct lineage {
 	struct ckpt_lineage base;       /* first: what the caller sees */
 	struct ckpt_link *links;
 	size_t cap;
+	uint8_t *digits;                /* of short ids, measured when first asked for */
 	struct arena arena;
 };
 
@@ -107,6 +108,7 @@ void ckpt_lineage_free(struct ckpt_lineage *lineage)
 		return;
 	arena_free(&l->arena);
 	free(l->links);
+	free(l->digits);
 	free(l);
 }
 
@@ -122,20 +124,56 @@ static struct ckpt_view last_group(struct ckpt_view id)
 	return at == id.n ? id : (struct ckpt_view){ p + at, id.n - at };
 }
 
-struct ckpt_view ckpt_short_id(const struct ckpt_lineage *l, size_t at)
+static int by_group(const void *a, const void *b, void *arg)
 {
-	struct ckpt_view group = last_group(l->links[at].id);
-	size_t need = group.n < 8 ? group.n : 8;
+	const struct ckpt_link *links = arg;
+	const size_t *x = a, *y = b;
+
+	return ckpt_view_cmp(last_group(links[*x].id), last_group(links[*y].id));
+}
+
+static size_t common(struct ckpt_view a, struct ckpt_view b)
+{
+	const char *x = a.p, *y = b.p;
+	size_t n = 0;
+
+	while (n < a.n && n < b.n && x[n] == y[n])
+		n++;
+	return n;
+}
+
+/* How many digits each needs: one more than it shares with its neighbours in sorted order. */
+static bool measure_short_ids(struct lineage *l)
+{
+	size_t n = l->base.count, *order = malloc((n + 1) * sizeof(*order));
+
+	l->digits = calloc(n + 1, sizeof(*l->digits));
+	for (size_t i = 0; order && i < n; i++)
+		order[i] = i;
+	if (order && l->digits)
+		qsort_r(order, n, sizeof(*order), by_group, l->links);
+	for (size_t i = 0; order && l->digits && i < n; i++) {
+		struct ckpt_view group = last_group(l->links[order[i]].id);
+		size_t need = 8;
+
+		for (size_t k = i ? i - 1 : i + 1; k <= i + 1 && k < n; k += 2) {
+			size_t same = common(group, last_group(l->links[order[k]].id));
+
+			need = same >= need ? same + 1 : need;
+		}
+		l->digits[order[i]] = (uint8_t)(need < group.n ? need : group.n);
+	}
+	free(order);
+	return l->digits != NULL;
+}
+
+struct ckpt_view ckpt_short_id(struct ckpt_lineage *lineage, size_t at)
+{
+	struct lineage *l = (struct lineage *)(void *)lineage;
+	struct ckpt_view id = l->links[at].id, group = last_group(id);
 
 	/* not a UUID: only the whole id is sure to be a name */
-	if (ckpt_time_of_id(l->links[at].id) == CKPT_UNKNOWN)
-		return l->links[at].id;
-	for (size_t i = 0; i < l->count && need < group.n; i++) {
-		struct ckpt_view other = last_group(l->links[i].id);
-
-		while (i != at && need < group.n && other.n >= need &&
-				memcmp(other.p, group.p, need) == 0)
-			need++;
-	}
-	return (struct ckpt_view){ group.p, need };
+	if (ckpt_time_of_id(id) == CKPT_UNKNOWN || (!l->digits && !measure_short_ids(l)))
+		return id;
+	return (struct ckpt_view){ group.p, l->digits[at] };
 }

@@ -1,0 +1,254 @@
+/*
+ * cmd_list.c - `ckpt list`: its options and filters. The folds are list_threads.c and
+ * list_checkpoints.c.
+ */
+#include <string.h>
+
+#include "list.h"
+
+static const struct opt opts[] = {
+	{ 0, "", OPT_GROUP, 0, NULL, "Select", NULL, 0, false },
+	{ 0, "all", OPT_FLAG, AT(struct list, all), NULL,
+		"list the checkpoints of all threads", NULL, 0, false },
+	{ 0, "thread", OPT_TEXT, AT(struct list, thread), "ID",
+		"list the checkpoints of this thread; never parsed", NULL, COMPLETE_THREAD, false },
+	{ 0, "thread-glob", OPT_TEXT, AT(struct list, thread_glob), "GLOB",
+		"only threads whose id matches", NULL, 0, false },
+	{ 0, "ns", OPT_TEXT, AT(struct list, ns), "NS",
+		"only this namespace; '*' for all (default: the root)", NULL, COMPLETE_NS, false },
+	{ 0, "", OPT_GROUP, 0, NULL, "Filters (all must hold)", NULL, 0, false },
+	{ 0, "since", OPT_TIME, AT(struct list, since), "TIME",
+		"only checkpoints of TIME or later", NULL, 0, false },
+	{ 0, "until", OPT_TIME, AT(struct list, until), "TIME",
+		"only checkpoints of TIME or earlier", NULL, 0, false },
+	{ 0, "idle", OPT_DURATION, AT(struct list, idle), "DURATION",
+		"only threads without a checkpoint for that long", NULL, 0, false },
+	{ 0, "where", OPT_LIST, AT(struct list, where), "KEY=VALUE",
+		"only checkpoints whose metadata has it; repeatable", NULL, 0, false },
+	{ 0, "run-id", OPT_TEXT, AT(struct list, run_id), "ID",
+		"only checkpoints of this run", NULL, 0, false },
+	{ 0, "source", OPT_TEXT, AT(struct list, source), "SOURCE",
+		"only checkpoints from input, loop, update or fork", NULL, 0, false },
+	{ 0, "step", OPT_INT, AT(struct list, step), "N",
+		"only checkpoints of this step", NULL, 0, false },
+	{ 0, "status", OPT_ENUM, AT(struct list, status), "STATUS",
+		"only checkpoints that stand so; this version knows unknown alone",
+		"finished|interrupted|answered|failed|runnable|unknown", COMPLETE_CHOICES, false },
+	{ 0, "head", OPT_FLAG, AT(struct list, head), NULL,
+		"only branch heads", NULL, 0, false },
+	{ 0, "changed", OPT_TEXT, AT(struct list, changed), "POINTER",
+		"only where that value differs from the parent's", NULL, 0, false },
+	{ 0, "", OPT_GROUP, 0, NULL, "Form", NULL, 0, false },
+	{ 'l', "long", OPT_FLAG, AT(struct list, detail), NULL,
+		"more columns; reads the rows, not only the index", NULL, 0, false },
+	{ 0, "graph", OPT_FLAG, AT(struct list, graph), NULL,
+		"draw the branches of the thread", NULL, 0, false },
+	{ 0, "ids", OPT_FLAG, AT(struct list, ids), NULL,
+		"print ids only", NULL, 0, false },
+	{ 0, "limit", OPT_INT, AT(struct list, limit), "N",
+		"at most N rows", NULL, 0, false },
+	{ 0, "sort", OPT_ENUM, AT(struct list, sort), "KEY",
+		"order of threads (default: last)", "last|first|checkpoints|bytes|thread",
+		COMPLETE_CHOICES, false },
+	{ 0, "reverse", OPT_FLAG, AT(struct list, reverse), NULL,
+		"the other way round", NULL, 0, false },
+	{ 0, NULL, OPT_END_KIND, 0, NULL, NULL, NULL, 0, false }
+};
+
+/* In the order of --status's choices. */
+const char *const status_names[] = { "finished", "interrupted", "answered", "failed", "runnable",
+	"unknown" };
+
+/* ---- filters ------------------------------------------------------------------------------------ */
+
+bool list_filters(const struct list *o)
+{
+	return o->since != CKPT_UNKNOWN || o->until != CKPT_UNKNOWN || o->where.n || o->run_id ||
+	       o->source || o->step != CKPT_UNKNOWN || o->status >= 0 || o->head || o->changed;
+}
+
+enum ckpt_depth list_filter_depth(const struct list *o)
+{
+	if (o->changed)
+		return CKPT_VALUES;
+	if (o->where.n || o->run_id || o->source || o->step != CKPT_UNKNOWN)
+		return CKPT_META;
+	return CKPT_LINKS;
+}
+
+static bool meta_is(struct ckpt_view meta, const char *name, const char *want)
+{
+	struct ckpt_buf text = { 0 };
+	bool same = ckpt_meta_text(&text, meta, name) &&
+		    ckpt_view_eq(ckpt_buf_view(&text), ckpt_view_of(want));
+
+	ckpt_buf_free(&text);
+	return same;
+}
+
+bool list_passes(const struct list *o, const struct ckpt_checkpoint *c)
+{
+	int64_t step;
+
+	if (o->since != CKPT_UNKNOWN && (c->time == CKPT_UNKNOWN || c->time < o->since))
+		return false;
+	if (o->until != CKPT_UNKNOWN && (c->time == CKPT_UNKNOWN || c->time > o->until))
+		return false;
+	if (o->status >= 0 && strcmp(status_names[o->status], "unknown") != 0)
+		return false;
+	if (o->step != CKPT_UNKNOWN && !(ckpt_meta_int(&step, c->meta, "step") && step == o->step))
+		return false;
+	if (o->run_id && !meta_is(c->meta, "run_id", o->run_id))
+		return false;
+	if (o->source && !meta_is(c->meta, "source", o->source))
+		return false;
+	for (size_t i = 0; i < o->where.n; i++) {
+		const char *eq = strchr(o->where.v[i], '=');
+		struct ckpt_view key = { o->where.v[i], (size_t)(eq - o->where.v[i]) };
+
+		if (!ckpt_meta_where(c->meta, key, ckpt_view_of(eq + 1)))
+			return false;
+	}
+	return true;
+}
+
+bool list_ns(const struct list *o, struct ckpt_view ns, bool any)
+{
+	if (!o->ns)
+		return any || ns.n == 0;
+	return strcmp(o->ns, "*") == 0 || ckpt_view_eq(ns, ckpt_view_of(o->ns));
+}
+
+/* One [class]; `*p` stands behind '['. An unclosed one is an ordinary bracket. */
+static bool in_class(const char **p, unsigned char c, bool *closed)
+{
+	const char *s = *p;
+	bool not = *s == '!' || *s == '^', hit = false;
+
+	s += not;
+	for (const char *first = s; *s && (*s != ']' || s == first); s++) {
+		unsigned char from = (unsigned char)*s, to = from;
+
+		if (s[1] == '-' && s[2] && s[2] != ']') {
+			to = (unsigned char)s[2];
+			s += 2;
+		}
+		hit = hit || (c >= from && c <= to);
+	}
+	*closed = *s == ']';
+	*p = *closed ? s + 1 : *p;
+	return hit != not;
+}
+
+static bool one_matches(const char **p, unsigned char c)
+{
+	const char *s = *p;
+	bool closed, hit;
+
+	*p = s + 1;
+	if (*s == '?')
+		return true;
+	if (*s == '[') {
+		hit = in_class(p, c, &closed);
+		if (closed)
+			return hit;
+	}
+	if (*s == '\\' && s[1]) {
+		*p = s + 2;
+		return (unsigned char)s[1] == c;
+	}
+	return (unsigned char)*s == c;
+}
+
+bool list_glob(struct ckpt_view text, const char *pattern)
+{
+	const unsigned char *t = text.p;
+	const char *p = pattern, *star = NULL;
+	size_t i = 0, star_at = 0;
+
+	while (i < text.n) {
+		const char *before = p;
+
+		if (*p == '*') {
+			star = ++p;
+			star_at = i;
+		} else if (*p && one_matches(&p, t[i])) {
+			i++;
+		} else if (star) {      /* let the last star take one byte more */
+			p = star;
+			i = ++star_at;
+		} else {
+			p = before;
+			return false;
+		}
+	}
+	while (*p == '*')
+		p++;
+	return *p == '\0';
+}
+
+/* ---- run ---------------------------------------------------------------------------------------- */
+
+static int check_words(struct cli *cli, const struct list *o, bool one_thread)
+{
+	bool checkpoints = one_thread || o->all;
+
+	if (one_thread && (o->all || o->thread_glob))
+		return cli_usage(cli, "--%s lists many threads, but one was named",
+				o->all ? "all" : "thread-glob");
+	if (o->thread && cli->nargs)
+		return cli_usage(cli, "name the thread once: as an argument or with --thread");
+	if (o->graph && !one_thread)
+		return cli_usage(cli, "--graph draws one thread: name it");
+	if (o->graph && (o->ids || o->reverse || cli->g.json || cli->g.ndjson || cli->g.porcelain))
+		return cli_usage(cli, "--graph is a drawing: it goes with no other form or order");
+	if (o->sort >= 0 && checkpoints)
+		return cli_usage(cli, "--sort is for the list of threads; checkpoints come by id");
+	if (o->limit != CKPT_UNKNOWN && o->limit < 1)
+		return cli_usage(cli, "--limit: at least 1 is wanted");
+	if (o->changed && strncmp(o->changed, "/values", 7) != 0 &&
+			strncmp(o->changed, "/metadata", 9) != 0)
+		return cli_usage(cli, "--changed '%s': a pointer begins /values/ or /metadata/",
+				o->changed);
+	for (size_t i = 0; i < o->where.n; i++) {
+		const char *eq = strchr(o->where.v[i], '=');
+
+		if (!eq || eq == o->where.v[i])
+			return cli_usage(cli, "--where '%s': KEY=VALUE is wanted", o->where.v[i]);
+	}
+	return 0;
+}
+
+static int run(struct cli *cli)
+{
+	const struct list *o = cli->opts;
+	const char *name = cli->nargs ? cli->args[0] : o->thread;
+	struct ckpt_view thread = ckpt_view_of(name);
+	int rc = check_words(cli, o, name != NULL);
+
+	if (rc < 0)
+		return rc;
+	if (o->status >= 0)
+		cli_note(cli, "this version derives no status: every checkpoint's is unknown");
+	if (name || o->all)
+		return list_checkpoints(cli, o, name ? &thread : NULL);
+	return list_threads(cli, o);
+}
+
+const struct cmd cmd_list = {
+	.name = "list",
+	.args = "[THREAD]",
+	.max_args = 1,
+	.summary = "list threads, or the checkpoints of a thread",
+	.opts = opts,
+	.size = sizeof(struct list),
+	.complete = COMPLETE_THREAD,
+	.needs_store = true,
+	.pages = true,
+	.examples = "  ckpt list                                threads, last active first\n"
+		    "  ckpt list -l --limit 20                  with sizes, branches and steps\n"
+		    "  ckpt list chat-1 --graph                 the branches of one thread\n"
+		    "  ckpt list --all --since now-7d --ids     ids of the last week\n"
+		    "  ckpt list chat-1 --changed /values/messages\n",
+	.run = run,
+};
