@@ -83,6 +83,9 @@ $(1)/sources: FORCE
 $(1)/%.o: %.c $(1)/flags
 	@mkdir -p $$(@D)
 	$$(call quiet,CC,$$@)$(2) $(BASE) $(3) -c -o $$@ $$<
+$(1)/tests/%.o: tests/%.c $(1)/flags
+	@mkdir -p $$(@D)
+	$$(call quiet,CC,$$@)$(2) $(BASE) $(3) -Ilib -Itests/unit -c -o $$@ $$<
 $(1)/pages.o: build/pages.c $(1)/flags
 	$$(call quiet,CC,$$@)$(2) $(BASE) $(3) -I. -Icli -c -o $$@ $$<
 
