@@ -1,0 +1,35 @@
+#!/usr/bin/env bash
+# A look around two stores that LangGraph wrote. Called by `make demo`; asks nothing, and fails
+# with the first command that fails.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+top=$PWD
+rm -rf build/demo
+mkdir -p build/demo
+cp build/fixtures/py-basic/store.db build/demo/chats.db
+cp build/fixtures/py-hitl/store.db build/demo/approvals.db
+cd build/demo
+for name in ${!CKPT_@}; do unset "$name"; done
+export PATH=$top/build:$PATH
+export CKPT_FORCE_TTY=1 CKPT_PAGER=cat          # what a person sees at a terminal
+if ! [ -t 1 ]; then export NO_COLOR=1; fi
+
+say() {
+	printf '\n# %s\n' "$*"
+}
+
+run() {
+	printf '$ %s\n' "$*"
+	"$@" </dev/null
+}
+
+say "Two stores that LangGraph wrote lie in build/demo. Which threads are in this one?"
+run ckpt -s chats.db list
+say "More about each; this reads the rows, not only the index."
+run ckpt -s approvals.db list -l --thread-glob 'ask-*'
+say "A thread that was taken up again from its middle: its branches."
+run ckpt -s approvals.db list forked-three --graph
+say "One checkpoint: what was in the state, what ran, what comes next."
+run ckpt -s approvals.db show ask-second-pending
+say "The same for a program."
+run ckpt -s chats.db list chat-1 --limit 1 --ndjson
