@@ -1,9 +1,10 @@
 /*
  * arena.c - memory that is given out in pieces and freed or reset as a whole.
  *
- * A scan takes everything it returns from one arena and resets it at each step. Built with
- * CKPT_ASAN_ARENA every piece is an allocation of its own and a reset frees them all, so that
- * the use of a stale view, or one byte too many, is caught by the address sanitizer.
+ * A scan takes everything it returns from one arena and resets it at each step. Built
+ * with CKPT_ASAN_ARENA every piece is an allocation of its own and a reset frees them
+ * all, so that the use of a stale view, or one byte too many, is caught by the address
+ * sanitizer.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +12,7 @@
 #include "base.h"
 
 #define ARENA_FIRST ((size_t)4096)
-#define ARENA_MOST ((size_t)1 << 20)    /* doubling stops here; larger pieces get their own block */
+#define ARENA_MOST ((size_t)1 << 20)    /* doubling stops; larger pieces have their own */
 
 struct arena_block {
 	struct arena_block *next;
@@ -68,11 +69,15 @@ void *arena_take(struct arena *a, size_t n, struct ckpt_error *err)
 	}
 	p = block->data + block->used;
 	/* The last piece of a block may end short of the alignment. */
-	block->used = rounded < block->size - block->used ? block->used + rounded : block->size;
+	if (rounded < block->size - block->used)
+		block->used += rounded;
+	else
+		block->used = block->size;
 	return p;
 }
 
-struct ckpt_view arena_copy(struct arena *a, struct ckpt_view from, struct ckpt_error *err)
+struct ckpt_view arena_copy(struct arena *a, struct ckpt_view from,
+		struct ckpt_error *err)
 {
 	char *p;
 

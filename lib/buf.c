@@ -1,8 +1,9 @@
 /*
  * buf.c - growing byte strings and the comparison of views.
  *
- * A buffer keeps a NUL behind its last byte, so that a text can be handed to printf; the NUL
- * is not counted. Text checks are in utf8.c, memory that is freed as a whole in arena.c.
+ * A buffer keeps a NUL behind its last byte, so that a text can be handed to printf; the
+ * NUL is not counted. Text checks are in utf8.c, memory that is freed as a whole in
+ * arena.c.
  */
 #include <stdarg.h>
 #include <stdio.h>

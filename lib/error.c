@@ -1,8 +1,8 @@
 /*
  * error.c - failures and their hints, and names as they stand in messages.
  *
- * Texts hold bytes from stores: what could steer a terminal is written as \u{1b}, bytes that
- * are not UTF-8 as \xff. Nothing is printed here.
+ * Texts hold bytes from stores: what could steer a terminal is written as \u{1b}, bytes
+ * that are not UTF-8 as \xff. Nothing is printed here.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -41,7 +41,7 @@ static bool copy_harmless(char *to, size_t size, const char *text, size_t n)
 __attribute__((format(printf, 3, 0)))
 static void format_harmless(char *to, size_t size, const char *fmt, va_list ap)
 {
-	/* Longer than any `to`; escapes only add, so that what is cut here would not fit. */
+	/* Longer than any `to`; escapes only add: what is cut here would not fit. */
 	char raw[sizeof(((struct ckpt_error *)0)->text) * 2];
 
 	if (vsnprintf(raw, sizeof(raw), fmt, ap) < 0)

@@ -1,8 +1,8 @@
 /*
  * json.c - JSON as tokens, and the pieces of JSON text that are written.
  *
- * Knows JSON only: what a stored value means is decided in render.c. Numbers keep their digits
- * as text, because a double would change them.
+ * Knows JSON only: what a stored value means is decided in render.c. Numbers keep their
+ * digits as text, because a double would change them.
  */
 #include <inttypes.h>
 #include <math.h>
@@ -13,9 +13,9 @@
 #include "base.h"
 #include "token.h"
 
-/* ---- reading --------------------------------------------------------------------------------- */
+/* ---- reading ----------------------------------------------------------------------- */
 
-enum { STATE_FIRST, STATE_NEXT, STATE_VALUE };  /* nothing yet, after an item, after a key */
+enum { STATE_FIRST, STATE_NEXT, STATE_VALUE };  /* or after an item, a key */
 
 static size_t offset(const struct reader *r, const uint8_t *p)
 {
@@ -37,7 +37,9 @@ static int peek(struct reader *r)
 
 static int fail_here(struct reader *r)
 {
-	return reader_fail(r, r->at < r->end ? "bad byte" : "ends early", offset(r, r->at));
+	const char *why = r->at < r->end ? "bad byte" : "ends early";
+
+	return reader_fail(r, why, offset(r, r->at));
 }
 
 /* Four hexadecimal digits, or -1. */
@@ -58,7 +60,7 @@ static int32_t read_u16(const uint8_t *p, const uint8_t *end)
 	return unit;
 }
 
-/* A string as it stands between its quotes. `out->b`: it has escapes, all of them well-formed. */
+/* A string as it stands between its quotes. `out->b`: it has escapes, all well-formed. */
 static int read_string(struct reader *r, struct token *out)
 {
 	const uint8_t *p = r->at + 1, *start = p;
@@ -69,7 +71,8 @@ static int read_string(struct reader *r, struct token *out)
 		out->b = true;
 		if (++p == r->end)
 			break;
-		if (*p == 'u' ? read_u16(p + 1, r->end) < 0 : !*p || !strchr("\"\\/bfnrt", *p))
+		if (*p == 'u' ? read_u16(p + 1, r->end) < 0 :
+				!*p || !strchr("\"\\/bfnrt", *p))
 			return reader_fail(r, "bad escape", offset(r, p - 1));
 	}
 	if (p >= r->end)
@@ -81,7 +84,8 @@ static int read_string(struct reader *r, struct token *out)
 }
 
 /* A \u at p, or two that are a pair; returns where it ends. */
-static const uint8_t *decode_u16(struct reader *r, const uint8_t *p, const uint8_t *end, bool *lone)
+static const uint8_t *decode_u16(struct reader *r, const uint8_t *p, const uint8_t *end,
+		bool *lone)
 {
 	uint32_t cp = (uint32_t)read_u16(p + 2, end);
 	char text[4];
@@ -179,8 +183,12 @@ static int read_word(struct reader *r, struct token *out)
 		size_t n;
 		enum token_kind kind;
 	} words[] = {
-		{ "null", 4, TOKEN_NIL }, { "false", 5, TOKEN_BOOL }, { "true", 4, TOKEN_BOOL },
-		{ "NaN", 3, TOKEN_NUM }, { "Infinity", 8, TOKEN_NUM }, { "-Infinity", 9, TOKEN_NUM },
+		{ "null", 4, TOKEN_NIL },
+		{ "false", 5, TOKEN_BOOL },
+		{ "true", 4, TOKEN_BOOL },
+		{ "NaN", 3, TOKEN_NUM },
+		{ "Infinity", 8, TOKEN_NUM },
+		{ "-Infinity", 9, TOKEN_NUM },
 	};
 	size_t left = (size_t)(r->end - r->at), i;
 
@@ -212,13 +220,15 @@ static int read_value(struct reader *r, struct token *out)
 		r->at++;
 		return 1;
 	}
-	if ((c >= '0' && c <= '9') || (c == '-' && !(r->end - r->at > 1 && r->at[1] == 'I')))
+	if (c == '-' && r->end - r->at > 1 && r->at[1] == 'I')
+		return read_word(r, out);
+	if (c == '-' || (c >= '0' && c <= '9'))
 		return read_number(r, out);
 	return read_word(r, out);
 }
 
-/* The next token of a level, with the comma or colon before it; strings stay raw. After an
- * opened container has ended, its level is in STATE_NEXT, so states need not be kept. */
+/* The next token of a level, with the comma or colon before it; strings stay raw. When an
+ * opened container ends, the level around it is in STATE_NEXT: no state need be kept. */
 static int read_item(struct reader *r, uint8_t kind, uint8_t *state, struct token *out)
 {
 	int c;
@@ -269,7 +279,7 @@ static int next_token(struct reader *r, struct token *out)
 	return 1;
 }
 
-/* One bit a level: is it a map? 64 of them here, those further out in the scratch buffer. */
+/* One bit a level: is it a map? 64 of them here, those further out in the scratch. */
 struct skip_stack {
 	uint64_t maps, depth;
 };
@@ -308,7 +318,8 @@ static int skip_value(struct reader *r, struct ckpt_view *out)
 		skip_enter(r, &stack, first.kind == TOKEN_MAP);
 	while (rc == 1 && stack.depth) {
 		token = (struct token){ 0 };
-		rc = read_item(r, stack.maps & 1 ? TOKEN_MAP : TOKEN_ARRAY, &state, &token);
+		rc = read_item(r, stack.maps & 1 ? TOKEN_MAP : TOKEN_ARRAY, &state,
+				&token);
 		if (rc < 0)
 			break;
 		if (token.kind == TOKEN_END) {
@@ -329,7 +340,7 @@ static int skip_value(struct reader *r, struct ckpt_view *out)
 
 const struct reader_ops json_reader = { "json", next_token, skip_value };
 
-/* ---- writing --------------------------------------------------------------------------------- */
+/* ---- writing ----------------------------------------------------------------------- */
 
 static void put_u16(struct ckpt_buf *buf, uint32_t unit)
 {

@@ -1,15 +1,15 @@
 /*
  * msgpack.c - msgpack as tokens, and its minimal-length writers.
  *
- * No count is believed before it is checked against the bytes that are left, so the work is
- * linear in the input whatever the lengths say. What an ext code means is in ext.c.
+ * No count is believed before it is checked against the bytes that are left, so the work
+ * is linear in the input whatever the lengths say. What an ext code means is in ext.c.
  */
 #include <string.h>
 
 #include "base.h"
 #include "token.h"
 
-/* ---- reading --------------------------------------------------------------------------------- */
+/* ---- reading ----------------------------------------------------------------------- */
 
 struct head {
 	uint8_t kind;           /* enum token_kind */
@@ -20,13 +20,17 @@ struct head {
 static const uint8_t bad_head = 0xc1;   /* never used, says the specification */
 
 static const struct head heads[32] = {  /* 0xc0 to 0xdf */
-	{ TOKEN_NIL, 0, 0 }, { TOKEN_NIL, 0, 0 }, { TOKEN_BOOL, 0, 0 }, { TOKEN_BOOL, 0, 0 },
+	{ TOKEN_NIL, 0, 0 }, { TOKEN_NIL, 0, 0 },
+	{ TOKEN_BOOL, 0, 0 }, { TOKEN_BOOL, 0, 0 },
 	{ TOKEN_BIN, 1, 0 }, { TOKEN_BIN, 2, 0 }, { TOKEN_BIN, 4, 0 },
 	{ TOKEN_EXT, 1, 0 }, { TOKEN_EXT, 2, 0 }, { TOKEN_EXT, 4, 0 },
 	{ TOKEN_FLOAT, 4, 0 }, { TOKEN_FLOAT, 8, 0 },
-	{ TOKEN_UINT, 1, 0 }, { TOKEN_UINT, 2, 0 }, { TOKEN_UINT, 4, 0 }, { TOKEN_UINT, 8, 0 },
-	{ TOKEN_INT, 1, 0 }, { TOKEN_INT, 2, 0 }, { TOKEN_INT, 4, 0 }, { TOKEN_INT, 8, 0 },
-	{ TOKEN_EXT, 0, 1 }, { TOKEN_EXT, 0, 2 }, { TOKEN_EXT, 0, 4 }, { TOKEN_EXT, 0, 8 },
+	{ TOKEN_UINT, 1, 0 }, { TOKEN_UINT, 2, 0 },
+	{ TOKEN_UINT, 4, 0 }, { TOKEN_UINT, 8, 0 },
+	{ TOKEN_INT, 1, 0 }, { TOKEN_INT, 2, 0 },
+	{ TOKEN_INT, 4, 0 }, { TOKEN_INT, 8, 0 },
+	{ TOKEN_EXT, 0, 1 }, { TOKEN_EXT, 0, 2 },
+	{ TOKEN_EXT, 0, 4 }, { TOKEN_EXT, 0, 8 },
 	{ TOKEN_EXT, 0, 16 },
 	{ TOKEN_STR, 1, 0 }, { TOKEN_STR, 2, 0 }, { TOKEN_STR, 4, 0 },
 	{ TOKEN_ARRAY, 2, 0 }, { TOKEN_ARRAY, 4, 0 },
@@ -203,7 +207,7 @@ static int skip_value(struct reader *r, struct ckpt_view *out)
 
 const struct reader_ops msgpack_reader = { "msgpack", next_token, skip_value };
 
-/* ---- writing --------------------------------------------------------------------------------- */
+/* ---- writing ----------------------------------------------------------------------- */
 
 static void put_head(struct ckpt_buf *buf, uint8_t head, uint64_t number, unsigned width)
 {
@@ -216,7 +220,7 @@ static void put_head(struct ckpt_buf *buf, uint8_t head, uint64_t number, unsign
 	ckpt_buf_add(buf, bytes, 1 + width);
 }
 
-/* The first of three heads with 1, 2 and 4 byte lengths is `head8`; 0 if there is none. */
+/* Heads with 1, 2 and 4 byte lengths; `head8` is 0 where there is none. */
 static void put_length(struct ckpt_buf *buf, uint8_t head8, uint8_t head16, uint64_t n)
 {
 	if (head8 && n <= UINT8_MAX)

@@ -1,8 +1,8 @@
 /*
- * token.c - what the readers of all formats share: levels, pushed values, the first failure.
+ * token.c - what all readers share: levels, pushed values, the first failure.
  *
- * Level 0 and every pushed value are levels of kind TOKEN_EXT that hold one value; arrays and
- * maps are levels between them. What bytes mean is in msgpack.c and json.c.
+ * Level 0 and every pushed value are levels of kind TOKEN_EXT that hold one value;
+ * arrays and maps are levels between them. What bytes mean is in msgpack.c and json.c.
  */
 #include "base.h"
 #include "token.h"
@@ -18,7 +18,9 @@ void reader_init(struct reader *r, const struct reader_ops *ops, struct ckpt_vie
 	r->why = NULL;
 	r->why_at = 0;
 	r->scratch = (struct ckpt_buf){ 0 };
-	r->levels[0] = (struct reader_level){ .left = 1, .end = r->end, .kind = TOKEN_EXT };
+	r->levels[0] = (struct reader_level){
+		.left = 1, .end = r->end, .kind = TOKEN_EXT
+	};
 }
 
 static int failure(const struct reader *r)
@@ -45,7 +47,7 @@ int reader_enter(struct reader *r, enum token_kind kind, uint64_t left)
 	return 0;
 }
 
-/* Leave pushed values that are complete. False when the first value is complete as well. */
+/* Leave pushed values that are complete. False if the first value is complete as well. */
 static bool settle(struct reader *r)
 {
 	for (;;) {

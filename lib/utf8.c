@@ -1,8 +1,9 @@
 /*
  * utf8.c - what is text, and which characters must not reach a terminal.
  *
- * Strict: no surrogates, no overlong forms, nothing above U+10FFFF. How a harmful character is
- * written instead is a matter of the place it goes to: error.c, json.c and the commands.
+ * Strict: no surrogates, no overlong forms, nothing above U+10FFFF. How a harmful
+ * character is written instead is a matter of the place it goes to: error.c, json.c and
+ * the commands.
  */
 #include <string.h>
 
@@ -26,7 +27,7 @@ size_t utf8_len(const uint8_t *p, size_t n, uint32_t *cp)
 	len = c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
 	if (n < len)
 		return 0;
-	/* The second byte rules out overlong forms, surrogates and what is above U+10FFFF. */
+	/* The second byte rules out overlong forms, surrogates, what is too large. */
 	if (c == 0xe0)
 		low = 0xa0;
 	else if (c == 0xed)
@@ -99,7 +100,7 @@ bool utf8_harmful(uint32_t cp)
 		{ 0x61c, 0x61c },       /* Arabic letter mark */
 		{ 0x200b, 0x200b },     /* zero width space */
 		{ 0x200e, 0x200f },     /* left-to-right and right-to-left marks */
-		{ 0x2028, 0x202e },     /* line and paragraph separators, embeddings, overrides */
+		{ 0x2028, 0x202e },     /* line separators, embeddings, overrides */
 		{ 0x2060, 0x2069 },     /* word joiner, invisible operators, isolates */
 		{ 0xfeff, 0xfeff },     /* byte order mark */
 		{ 0xfff9, 0xfffb },     /* interlinear annotation */

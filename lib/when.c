@@ -1,8 +1,9 @@
 /*
  * when.c - times, durations and sizes as people and databases write them.
  *
- * Times are ns since 1970 UTC in the proleptic Gregorian calendar, without leap seconds; what
- * does not fit into 64 bits (before 1677, after 2262) is refused. Only ckpt_now reads a clock.
+ * Times are ns since 1970 UTC in the proleptic Gregorian calendar, without leap seconds;
+ * what does not fit into 64 bits (before 1677, after 2262) is refused. Only ckpt_now
+ * reads a clock.
  */
 #include <stdio.h>
 #include <string.h>
@@ -21,12 +22,12 @@ int64_t ckpt_now(void)
 	return (int64_t)now.tv_sec * SECOND + now.tv_nsec;
 }
 
-/* ---- UUIDv6 ---------------------------------------------------------------------------------- */
+/* ---- UUIDv6 ------------------------------------------------------------------------ */
 
 int64_t ckpt_time_of_id(struct ckpt_view id)
 {
 	const char *p = id.p;
-	const uint64_t since_1582 = 0x01b21dd213814000;         /* of 1970, in units of 100 ns */
+	const uint64_t since_1582 = 0x01b21dd213814000; /* of 1970, in 100 ns */
 	uint64_t ticks = 0;
 	int64_t out;
 	size_t i;
@@ -48,7 +49,7 @@ int64_t ckpt_time_of_id(struct ckpt_view id)
 	return out;
 }
 
-/* ---- calendar -------------------------------------------------------------------------------- */
+/* ---- calendar ---------------------------------------------------------------------- */
 
 static const int days_before[13] = {
 	0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334, 365
@@ -75,10 +76,11 @@ static int days_until(int year, int month)
 
 static bool add_scaled(int64_t *sum, int64_t n, int64_t unit)
 {
-	return !__builtin_mul_overflow(n, unit, &n) && !__builtin_add_overflow(*sum, n, sum);
+	return !__builtin_mul_overflow(n, unit, &n) &&
+		!__builtin_add_overflow(*sum, n, sum);
 }
 
-/* ---- reading times --------------------------------------------------------------------------- */
+/* ---- reading times ----------------------------------------------------------------- */
 
 struct cursor {
 	const char *p, *end;
@@ -190,7 +192,7 @@ static bool parse_absolute(int64_t *out, struct cursor in)
 			return false;
 	}
 	seconds = days * 86400 + clock - offset;
-	/* Nearer to zero first: the earliest second of int64 is a whole one only with its ns. */
+	/* Nearer to zero first: the earliest second fits only together with its ns. */
 	if (seconds < 0 && ns) {
 		seconds++;
 		ns -= SECOND;
@@ -199,7 +201,7 @@ static bool parse_absolute(int64_t *out, struct cursor in)
 	return in.p == in.end && add_scaled(out, seconds, SECOND) && *out != CKPT_UNKNOWN;
 }
 
-/* ---- numbers with units ---------------------------------------------------------------------- */
+/* ---- numbers with units ------------------------------------------------------------ */
 
 struct unit {
 	const char *name;
@@ -212,8 +214,9 @@ static const struct unit duration_units[] = {
 };
 
 static const struct unit size_units[] = {
-	{ "B", 1 }, { "kB", 1000 }, { "KB", 1000 }, { "MB", 1000000 }, { "GB", 1000000000 },
-	{ "TB", INT64_C(1000000000000) }, { "KiB", INT64_C(1) << 10 }, { "MiB", INT64_C(1) << 20 },
+	{ "B", 1 }, { "kB", 1000 }, { "KB", 1000 }, { "MB", 1000000 },
+	{ "GB", 1000000000 }, { "TB", INT64_C(1000000000000) },
+	{ "KiB", INT64_C(1) << 10 }, { "MiB", INT64_C(1) << 20 },
 	{ "GiB", INT64_C(1) << 30 }, { "TiB", INT64_C(1) << 40 }, { NULL, 0 }
 };
 
@@ -306,7 +309,7 @@ bool ckpt_time_parse(int64_t *out, struct ckpt_view text, int64_t now)
 		!__builtin_sub_overflow(now, ago, out) && *out != CKPT_UNKNOWN;
 }
 
-/* ---- printing -------------------------------------------------------------------------------- */
+/* ---- printing ---------------------------------------------------------------------- */
 
 void ckpt_time_print(char out[static 40], int64_t t)
 {
@@ -317,7 +320,7 @@ void ckpt_time_print(char out[static 40], int64_t t)
 		rest += DAY;
 		days--;
 	}
-	/* An int64 of ns spans 1677 to 2262: the estimate is at most one year too late. */
+	/* An int64 of ns spans 1677 to 2262: the estimate is off by a year at most. */
 	year = (int)(1970 + (days - (days < 0 ? 365 : 0)) / 365);
 	while (days_of_year(year) > days)
 		year--;

@@ -1,5 +1,6 @@
 /*
- * fuzz_json.c - any bytes as JSON: next and skip agree, and strings survive being written.
+ * fuzz_json.c - any bytes as JSON: next and skip agree, and strings survive being
+ * written.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -74,7 +75,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	/* Only depth may part them. */
 	if (rc == 0 && (skipped != 0 || (size_t)(r.at - r.base) != end))
 		abort();
-	if (rc < 0 && (!r.why || r.why_at > size || (skipped == 0 && r.depth != READER_DEPTH)))
+	if (rc < 0 && (!r.why || r.why_at > size ||
+				      (skipped == 0 && r.depth != READER_DEPTH)))
 		abort();
 	reader_done(&r);
 	return 0;

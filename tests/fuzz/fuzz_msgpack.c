@@ -9,7 +9,8 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* Read all tokens and write them again; ext payloads are pushed if `inside`. */
-static int read_all(struct reader *r, struct ckpt_view body, bool inside, struct ckpt_buf *copy)
+static int read_all(struct reader *r, struct ckpt_view body, bool inside,
+		struct ckpt_buf *copy)
 {
 	struct token t;
 	int rc;
@@ -19,22 +20,41 @@ static int read_all(struct reader *r, struct ckpt_view body, bool inside, struct
 		if (t.at > body.n)
 			abort();
 		switch (t.kind) {
-		case TOKEN_NIL: msgpack_nil(copy); break;
-		case TOKEN_BOOL: msgpack_bool(copy, t.b); break;
-		case TOKEN_INT: msgpack_int(copy, t.i); break;
-		case TOKEN_UINT: msgpack_uint(copy, t.u); break;
-		case TOKEN_FLOAT: msgpack_float(copy, t.f); break;
-		case TOKEN_STR: msgpack_str(copy, t.s); break;
-		case TOKEN_BIN: msgpack_bin(copy, t.s); break;
-		case TOKEN_ARRAY: msgpack_array(copy, t.n); break;
-		case TOKEN_MAP: msgpack_map(copy, t.n); break;
+		case TOKEN_NIL:
+			msgpack_nil(copy);
+			break;
+		case TOKEN_BOOL:
+			msgpack_bool(copy, t.b);
+			break;
+		case TOKEN_INT:
+			msgpack_int(copy, t.i);
+			break;
+		case TOKEN_UINT:
+			msgpack_uint(copy, t.u);
+			break;
+		case TOKEN_FLOAT:
+			msgpack_float(copy, t.f);
+			break;
+		case TOKEN_STR:
+			msgpack_str(copy, t.s);
+			break;
+		case TOKEN_BIN:
+			msgpack_bin(copy, t.s);
+			break;
+		case TOKEN_ARRAY:
+			msgpack_array(copy, t.n);
+			break;
+		case TOKEN_MAP:
+			msgpack_map(copy, t.n);
+			break;
 		case TOKEN_EXT:
 			if (inside)
 				reader_push(r, t.s);
 			else
 				msgpack_ext(copy, t.ext, t.s);
 			break;
-		default: break;
+		default:
+			break;
 		}
 	}
 	return rc;
@@ -58,10 +78,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	/* Only depth may part them. */
 	if (rc == 0 && (skipped != 0 || (size_t)(r.at - r.base) != end))
 		abort();
-	if (rc < 0 && (!r.why || r.why_at > size || (skipped == 0 && r.depth != READER_DEPTH)))
+	if (rc < 0 && (!r.why || r.why_at > size ||
+				      (skipped == 0 && r.depth != READER_DEPTH)))
 		abort();
 	if (rc == 0 && (read_all(&r, ckpt_buf_view(&copy), false, &again) != 0 ||
-			       !ckpt_view_eq(ckpt_buf_view(&copy), ckpt_buf_view(&again))))
+				       !ckpt_view_eq(ckpt_buf_view(&copy),
+						       ckpt_buf_view(&again))))
 		abort();
 	rc = read_all(&r, body, true, &again);
 	if (rc < 0 && r.why_at > size)

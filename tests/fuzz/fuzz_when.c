@@ -1,6 +1,6 @@
 /*
- * fuzz_when.c - any bytes as a time, an id, a duration, a size; what parses must print and
- * parse again.
+ * fuzz_when.c - any bytes as a time, an id, a duration, a size; what parses must print
+ * and parse again.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +15,8 @@ static void check_print(int64_t t)
 	int64_t back;
 
 	ckpt_time_print(text, t);
-	if (t != CKPT_UNKNOWN && (!ckpt_time_parse(&back, ckpt_view_of(text), 0) || back != t))
+	if (t != CKPT_UNKNOWN &&
+			(!ckpt_time_parse(&back, ckpt_view_of(text), 0) || back != t))
 		abort();
 }
 

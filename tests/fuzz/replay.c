@@ -1,8 +1,10 @@
 /*
- * replay.c - runs a fuzz target over committed inputs and their mutations, without a fuzzer.
+ * replay.c - runs a fuzz target over committed inputs and their mutations, without a
+ * fuzzer.
  *
- * Arguments are directories; one line of TAP each. The mutations are the same every time: the
- * seed is printed, and FUZZ_SEED sets another. A fault ends the program: no plan is printed.
+ * Arguments are directories; one line of TAP each. The mutations are the same every
+ * time: the seed is printed, and FUZZ_SEED sets another. A fault ends the program: no
+ * plan is printed.
  */
 #include <dirent.h>
 #include <inttypes.h>
@@ -114,8 +116,9 @@ static bool run_directory(const char *name, int number, uint64_t seed)
 	}
 	if (n >= 0)
 		free(entries);
-	printf("%s %d - %s: %d inputs, %d mutations, seed %" PRIu64 "\n", good ? "ok" : "not ok",
-			number, name, n < 0 ? 0 : n, n < 0 ? 0 : n * MUTATIONS, seed);
+	printf("%s %d - %s: %d inputs, %d mutations, seed %" PRIu64 "\n",
+			good ? "ok" : "not ok", number, name, n < 0 ? 0 : n,
+			n < 0 ? 0 : n * MUTATIONS, seed);
 	fflush(stdout);
 	return good;
 }

@@ -44,14 +44,16 @@ static void test_copy(void)
 	struct ckpt_view v;
 
 	v = arena_copy(&a, CKPT_LIT("a\0b"), &err);
-	ok(v.n == 3 && memcmp(v.p, "a\0b\0", 4) == 0, "a copy ends in a NUL beyond its length");
+	ok(v.n == 3 && memcmp(v.p, "a\0b\0", 4) == 0,
+			"a copy ends in a NUL beyond its length");
 	v = arena_copy(&a, (struct ckpt_view){ NULL, 0 }, &err);
 	ok(v.p == NULL, "NULL stays NULL");
 	v = arena_copy(&a, CKPT_LIT(""), &err);
 	ok(v.p && v.n == 0, "empty stays empty");
 	ok(!arena_take(&a, SIZE_MAX, &err) && err.code == CKPT_ENOMEM, "too much");
 	err.code = 0;
-	ok(!arena_take(&a, SIZE_MAX - 40, &err) && err.code == CKPT_ENOMEM, "too much with its head");
+	ok(!arena_take(&a, SIZE_MAX - 40, &err) && err.code == CKPT_ENOMEM,
+			"too much with its head");
 	arena_free(&a);
 }
 

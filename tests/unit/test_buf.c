@@ -18,7 +18,8 @@ static void test_growth(void)
 		ckpt_buf_add(&buf, "a\0c", 3);
 		nul = nul && buf.n < buf.cap && buf.p[buf.n] == '\0';
 	}
-	ok(buf.n == 15000 && nul && memcmp(buf.p + 14997, "a\0c", 3) == 0, "15000 bytes with NULs");
+	ok(buf.n == 15000 && nul && memcmp(buf.p + 14997, "a\0c", 3) == 0,
+			"15000 bytes with NULs");
 	ok(buf.cap <= 2 * 16384, "doubling");
 	ckpt_buf_free(&buf);
 	ok(!buf.p && !buf.n && !buf.cap && !buf.failed, "freed means as new");
@@ -37,7 +38,8 @@ static void test_format(void)
 	ckpt_buf_addf(&buf, "%s", "");
 	ok(buf.n == 4, "addf of nothing");
 	ckpt_buf_addf(&buf, "[%s]", wide);
-	ok(buf.n == 4 + 301 && buf.p[buf.n - 1] == ']' && !buf.p[buf.n], "addf beyond the room");
+	ok(buf.n == 4 + 301 && buf.p[buf.n - 1] == ']' && !buf.p[buf.n],
+			"addf beyond the room");
 	for (n = 0; n < 200; n++)
 		ckpt_buf_addf(&buf, "%.*s", (int)n, wide);
 	ok(buf.n == 305 + 199 * 200 / 2 && !buf.failed, "addf at every length");
@@ -81,9 +83,11 @@ static void test_views(void)
 		int cmp = ckpt_view_cmp(cases[i].a, cases[i].b);
 
 		ok((cmp > 0) - (cmp < 0) == cases[i].want, "order of views %zu", i);
-		ok(ckpt_view_eq(cases[i].a, cases[i].b) == (cases[i].want == 0), "equal %zu", i);
+		ok(ckpt_view_eq(cases[i].a, cases[i].b) == (cases[i].want == 0),
+				"equal %zu", i);
 	}
-	ok(ckpt_view_of(NULL).p == NULL && ckpt_view_of("abc").n == 3, "view of a C string");
+	ok(ckpt_view_of(NULL).p == NULL && ckpt_view_of("abc").n == 3,
+			"view of a C string");
 	ok(CKPT_LIT("a\0b").n == 3, "view of a literal");
 }
 

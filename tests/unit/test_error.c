@@ -35,11 +35,13 @@ static void test_first_stays(void)
 
 	ckpt_hint(&err, "lost");
 	ok(err.hint[0] == '\0', "no hint without a failure");
-	ok(ckpt_fail(&err, CKPT_EBUSY, "first %d", 1) == CKPT_EBUSY, "the code is returned");
+	ok(ckpt_fail(&err, CKPT_EBUSY, "first %d", 1) == CKPT_EBUSY,
+			"the code is returned");
 	ckpt_hint(&err, "do %s", "this");
 	ckpt_hint(&err, "or\nthat");
 	ok(ckpt_fail(&err, CKPT_EIO, "second") == CKPT_EIO, "also of the second failure");
-	ok(err.code == CKPT_EBUSY && strcmp(err.text, "first 1") == 0, "but the first stays");
+	ok(err.code == CKPT_EBUSY && strcmp(err.text, "first 1") == 0,
+			"but the first stays");
 	same(err.hint, strlen(err.hint), "do this\nor\\u{a}that", "hints are lines");
 	ok(ckpt_fail(NULL, CKPT_EIO, "x") == CKPT_EIO, "no place for the text");
 }
@@ -53,13 +55,16 @@ static void test_cut(void)
 	memset(text, 0x1b, sizeof(text));
 	text[sizeof(text) - 1] = '\0';
 	ckpt_fail(&err, CKPT_EIO, "%s", text);
-	ok(strlen(err.text) < sizeof(err.text) && strlen(err.text) > sizeof(err.text) - 8 &&
-			err.text[strlen(err.text) - 1] == '}', "a text is cut between characters");
+	ok(strlen(err.text) < sizeof(err.text) &&
+					strlen(err.text) > sizeof(err.text) - 8 &&
+					err.text[strlen(err.text) - 1] == '}',
+			"a text is cut between characters");
 	for (i = 0; i < 100; i++)
 		ckpt_hint(&err, "%s", "some advice");
 	ok(strlen(err.hint) < sizeof(err.hint), "hints are cut");
 	ckpt_show_name(name, (struct ckpt_view){ text, sizeof(text) - 1 });
-	ok(strlen(name) < 200 && strcmp(name + strlen(name) - 4, "}...") == 0, "so are names");
+	ok(strlen(name) < 200 && strcmp(name + strlen(name) - 4, "}...") == 0,
+			"so are names");
 	for (i = 0; i < 2998; i += 2) {
 		text[i] = (char)0xc3;
 		text[i + 1] = (char)0xa9;

@@ -1,20 +1,20 @@
 /*
- * test_token.c - what both readers share: pushed values, skipping, depth, the sticky failure.
+ * test_token.c - what both readers share: pushed values, skipping, depth, the sticky
+ * failure.
  */
 #include "t.h"
 #include "base.h"
 #include "token.h"
 
-/* A value as a line: [ { ] items, ext as <code payload tokens>, pushed as they are met. */
+/* A value as a line of tokens; ext payloads are pushed as they are met. */
 static void trace(struct ckpt_buf *to, struct reader *r)
 {
 	struct token t;
 	int rc;
 
 	while ((rc = reader_next(r, &t)) == 1) {
-		static const char *const names[] = {
-			"nil", "bool", "int", "uint", "float", "num", "str", "bin", "ext", "[", "{", "]"
-		};
+		static const char *const names[] = { "nil", "bool", "int", "uint",
+			"float", "num", "str", "bin", "ext", "[", "{", "]" };
 
 		ckpt_buf_addf(to, "%s%s", to->n ? " " : "", names[t.kind]);
 		if (t.kind == TOKEN_INT)
@@ -28,7 +28,8 @@ static void trace(struct ckpt_buf *to, struct reader *r)
 		ckpt_buf_addf(to, " %s@%zu", r->why, r->why_at);
 }
 
-static void check_trace(const struct reader_ops *ops, struct ckpt_view body, const char *want)
+static void check_trace(
+		const struct reader_ops *ops, struct ckpt_view body, const char *want)
 {
 	static struct reader r;
 	struct ckpt_buf got = { 0 };
@@ -42,14 +43,22 @@ static void check_trace(const struct reader_ops *ops, struct ckpt_view body, con
 
 static void test_push(void)
 {
-	check_trace(&msgpack_reader, CKPT_LIT("\x92\xd4\x07\x05\xa1" "a"), "[ ext int:5 str:a ]");
-	check_trace(&msgpack_reader, CKPT_LIT("\x81\xa1k\xc7\x05\x00\x92\xd4\x01\x90\x02\xc0"),
+	check_trace(&msgpack_reader,
+			CKPT_LIT("\x92\xd4\x07\x05\xa1"
+				 "a"),
+			"[ ext int:5 str:a ]");
+	check_trace(&msgpack_reader,
+			CKPT_LIT("\x81\xa1k\xc7\x05\x00\x92\xd4\x01\x90\x02\xc0"),
 			"{ str:k ext [ ext [ ] int:2 ] ]");
 	check_trace(&msgpack_reader, CKPT_LIT("\xd5\x07\x01\x02"), "ext int:1");
 	check_trace(&msgpack_reader, CKPT_LIT("\xd4\x07\xd4"), "ext ends early@2");
-	check_trace(&msgpack_reader, CKPT_LIT("\x92\xd4\x07\xa1" "a"),
+	check_trace(&msgpack_reader,
+			CKPT_LIT("\x92\xd4\x07\xa1"
+				 "a"),
 			"[ ext length beyond the end@3");
-	check_trace(&msgpack_reader, CKPT_LIT("\x92\xd4\x07\x91" "a"),
+	check_trace(&msgpack_reader,
+			CKPT_LIT("\x92\xd4\x07\x91"
+				 "a"),
 			"[ ext length beyond the end@3");
 	check_trace(&msgpack_reader, CKPT_LIT("\xc7\x00\x08"), "ext ends early@3");
 	check_trace(&msgpack_reader, CKPT_LIT(""), " ends early@0");
@@ -66,8 +75,12 @@ static void test_push_again(void)
 		struct ckpt_view body;
 		const char *want;
 	} cases[] = {
-		{ &json_reader, CKPT_LIT(" [ {\"a\":[1]} , 2 ] "), "{ str:a [ num:1 ] ] num:2 ]" },
-		{ &msgpack_reader, CKPT_LIT("\x92\x81\xa1" "a\x91\x01\x02"), "{ str:a [ int:1 ] ] int:2 ]" },
+		{ &json_reader, CKPT_LIT(" [ {\"a\":[1]} , 2 ] "),
+				"{ str:a [ num:1 ] ] num:2 ]" },
+		{ &msgpack_reader,
+				CKPT_LIT("\x92\x81\xa1"
+					 "a\x91\x01\x02"),
+				"{ str:a [ int:1 ] ] int:2 ]" },
 	};
 	size_t i;
 
@@ -77,21 +90,24 @@ static void test_push_again(void)
 		struct token t;
 
 		reader_init(&r, cases[i].ops, cases[i].body);
-		ok(reader_next(&r, &t) == 1 && reader_skip(&r, &span) == 0, "%s skips", r.ops->name);
+		ok(reader_next(&r, &t) == 1 && reader_skip(&r, &span) == 0, "%s skips",
+				r.ops->name);
 		ok(reader_push(&r, span) == 0 && r.depth == 2, "a push costs one level");
 		trace(&got, &r);
 		same(got.p, got.n, cases[i].want, cases[i].want);
-		ok(reader_next(&r, &t) == 0 && reader_next(&r, &t) == 0, "the end stays the end");
+		ok(reader_next(&r, &t) == 0 && reader_next(&r, &t) == 0,
+				"the end stays the end");
 		ok(reader_skip(&r, &span) < 0 && span.p == NULL, "nothing left to skip");
-		ok(reader_next(&r, &t) < 0 && strcmp(r.why, "ends early") == 0, "a failure is sticky");
+		ok(reader_next(&r, &t) < 0 && strcmp(r.why, "ends early") == 0,
+				"a failure is sticky");
 		ckpt_buf_free(&got);
 		reader_done(&r);
 	}
 }
 
 /* `n` times `open`, then `close` n times. */
-static struct ckpt_view bomb(struct ckpt_buf *buf, struct ckpt_view open, const char *middle,
-		struct ckpt_view close, size_t n)
+static struct ckpt_view bomb(struct ckpt_buf *buf, struct ckpt_view open,
+		const char *middle, struct ckpt_view close, size_t n)
 {
 	size_t i;
 
@@ -126,11 +142,14 @@ static void test_depth(void)
 		const char *middle;
 		struct ckpt_view close;
 	} kinds[] = {
-		{ "msgpack array", &msgpack_reader, CKPT_LIT("\x91"), "\x01", CKPT_LIT("") },
-		{ "msgpack map", &msgpack_reader, CKPT_LIT("\x81\x01"), "\x01", CKPT_LIT("") },
+		{ "msgpack array", &msgpack_reader, CKPT_LIT("\x91"), "\x01",
+				CKPT_LIT("") },
+		{ "msgpack map", &msgpack_reader, CKPT_LIT("\x81\x01"), "\x01",
+				CKPT_LIT("") },
 		{ "json array", &json_reader, CKPT_LIT("["), "1", CKPT_LIT("]") },
 		{ "json object", &json_reader, CKPT_LIT("{\"\":"), "1", CKPT_LIT("}") },
-		{ "json mixed", &json_reader, CKPT_LIT("[0,{\"\":"), "1", CKPT_LIT("}, 2]") },
+		{ "json mixed", &json_reader, CKPT_LIT("[0,{\"\":"), "1",
+				CKPT_LIT("}, 2]") },
 	};
 	struct ckpt_buf buf = { 0 };
 	size_t i;
@@ -140,20 +159,26 @@ static void test_depth(void)
 		struct ckpt_view body, span;
 
 		body = bomb(&buf, kinds[i].open, kinds[i].middle, kinds[i].close, most);
-		ok(read_all(&r, kinds[i].ops, body) == 0, "%s: the deepest", kinds[i].name);
+		ok(read_all(&r, kinds[i].ops, body) == 0, "%s: the deepest",
+				kinds[i].name);
 		reader_done(&r);
-		body = bomb(&buf, kinds[i].open, kinds[i].middle, kinds[i].close, most + 1);
-		ok(read_all(&r, kinds[i].ops, body) < 0 && strcmp(r.why, "nested too deep") == 0 &&
-				r.why_at == most * kinds[i].open.n, "%s: one deeper", kinds[i].name);
+		body = bomb(&buf, kinds[i].open, kinds[i].middle, kinds[i].close,
+				most + 1);
+		ok(read_all(&r, kinds[i].ops, body) < 0 &&
+						strcmp(r.why, "nested too deep") == 0 &&
+						r.why_at == most * kinds[i].open.n,
+				"%s: one deeper", kinds[i].name);
 		reader_done(&r);
-		body = bomb(&buf, kinds[i].open, kinds[i].middle, kinds[i].close, 1000000);
+		body = bomb(&buf, kinds[i].open, kinds[i].middle, kinds[i].close,
+				1000000);
 		ok(read_all(&r, kinds[i].ops, body) < 0, "%s: 1M deep", kinds[i].name);
 		reader_done(&r);
 		reader_init(&r, kinds[i].ops, body);
 		ok(reader_skip(&r, &span) == 0 && span.p == body.p && span.n == body.n,
 				"%s: 1M deep is skipped", kinds[i].name);
 		reader_done(&r);
-		reader_init(&r, kinds[i].ops, (struct ckpt_view){ body.p, 1000000 * kinds[i].open.n });
+		reader_init(&r, kinds[i].ops,
+				(struct ckpt_view){ body.p, 1000000 * kinds[i].open.n });
 		ok(reader_skip(&r, &span) < 0 && r.why && span.p == NULL,
 				"%s: 1M deep, cut short", kinds[i].name);
 		reader_done(&r);
@@ -183,11 +208,14 @@ static void test_ext_bomb(void)
 	}
 	body[size - 1] = 0xc0;
 	ok(read_all(&r, &msgpack_reader, (struct ckpt_view){ body, size }) < 0 &&
-			strcmp(r.why, "nested too deep") == 0, "ext 1M deep");
+					strcmp(r.why, "nested too deep") == 0,
+			"ext 1M deep");
 	reader_init(&r, &msgpack_reader, (struct ckpt_view){ body, size });
 	ok(reader_skip(&r, &span) == 0 && span.n == size, "ext 1M deep is skipped");
-	ok(read_all(&r, &msgpack_reader, (struct ckpt_view){ body + 6 * (n - READER_DEPTH),
-			6 * READER_DEPTH + 1 }) == 0, "ext as deep as can be");
+	ok(read_all(&r, &msgpack_reader,
+			   (struct ckpt_view){ body + 6 * (n - READER_DEPTH),
+					   6 * READER_DEPTH + 1 }) == 0,
+			"ext as deep as can be");
 	free(body);
 }
 
