@@ -51,6 +51,7 @@ static const char head[] =
 "\tend\n"
 "\tset -l word (commandline -ct | string replace -r -- '^--[a-z-]+=' '')\n"
 "\tset word (string unescape -- $word; or string trim -l -c \"'\\\"\" -- $word)\n"
+"\tcommand -q ckpt; or return\n"
 "\tcommand ckpt __complete $store -- $argv[1] \"$word\" 2>/dev/null\n"
 "end\n"
 "\n"
