@@ -1,0 +1,22 @@
+/*
+ * hash.c - the one hash family LangGraph uses for ids, and we for comparing in memory.
+ */
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include "hash.h"
+
+uint64_t ckpt_hash(struct ckpt_view v)
+{
+	return XXH3_64bits(v.p ? v.p : "", v.n);
+}
+
+void hash_hex128(char out[static 33], struct ckpt_view v)
+{
+	XXH128_hash_t h = XXH3_128bits(v.p ? v.p : "", v.n);
+	const uint64_t half[2] = { h.high64, h.low64 };
+
+	for (unsigned i = 0; i < 32; i++)
+		out[i] = (char)hex_digit((unsigned)(half[i / 16] >> (60 - 4 * (i % 16))) & 15);
+	out[32] = '\0';
+}
