@@ -11,14 +11,22 @@
 #include "render.h"
 
 enum {
-	EXT_ARG, EXT_ARGS, EXT_KWARGS, EXT_METHOD, EXT_PYDANTIC1, EXT_PYDANTIC2, EXT_NUMPY,
-	EXT_SNAPSHOT, EXT_SENTINEL
+	EXT_ARG,
+	EXT_ARGS,
+	EXT_KWARGS,
+	EXT_METHOD,
+	EXT_PYDANTIC1,
+	EXT_PYDANTIC2,
+	EXT_NUMPY,
+	EXT_SNAPSHOT,
+	EXT_SENTINEL
 };
 
 static const struct {
 	const char *module, *name;
 	enum form form;
-} classes[] = {                 /* a NULL name: any; more than one module may have a class */
+} classes[] = {
+	/* a NULL name: any; more than one module may have a class */
 	{ "", "Error", FORM_ERROR },
 	{ "", "Map", FORM_PAIRS },
 	{ "", "RegExp", FORM_PATTERN },
@@ -65,11 +73,11 @@ enum form form_of_class(struct ckpt_view module, struct ckpt_view name)
 
 	/* Better one text hidden too many than a secret shown. */
 	if (text_is(name, "SecretStr") || text_is(name, "SecretBytes") ||
-	    (begins(module, "pydantic") && begins(name, "Secret")))
+			(begins(module, "pydantic") && begins(name, "Secret")))
 		return FORM_SECRET;
 	for (i = 0; i < sizeof(classes) / sizeof(classes[0]); i++) {
 		if (text_is(module, classes[i].module) &&
-		    (!classes[i].name || text_is(name, classes[i].name)))
+				(!classes[i].name || text_is(name, classes[i].name)))
 			return classes[i].form;
 	}
 	return FORM_NONE;
@@ -94,11 +102,12 @@ static bool read_text(struct reader *rd, struct ckpt_view *out)
 /* The payload is exactly one array [module, name, arg(, method)]. */
 static bool read_head(struct reader *rd, const struct token *ext, struct head *out)
 {
-	bool method = ext->ext >= EXT_METHOD;   /* pydantic 1 has none, later ones do */
+	bool method = ext->ext >= EXT_METHOD; /* pydantic 1 has none, later ones do */
 	struct token t;
 
 	reader_init(rd, &msgpack_reader, ext->s);
-	if (reader_next(rd, &t) != 1 || t.kind != TOKEN_ARRAY || t.n < 3 || t.n > 3u + method)
+	if (reader_next(rd, &t) != 1 || t.kind != TOKEN_ARRAY || t.n < 3 ||
+			t.n > 3u + method)
 		return false;
 	if (!read_text(rd, &out->module) || !read_text(rd, &out->name))
 		return false;
@@ -138,7 +147,8 @@ static void open_typed(struct render *r, struct ckpt_view module, struct ckpt_vi
 	ckpt_buf_puts(r->out, ",\"value\":");
 }
 
-static int push_payload(struct render *r, const struct token *ext, const struct head *head)
+static int push_payload(
+		struct render *r, const struct token *ext, const struct head *head)
 {
 	struct frame *f;
 	int rc;
@@ -156,12 +166,13 @@ static int push_payload(struct render *r, const struct token *ext, const struct 
 
 int ext_open(struct render *r, const struct token *ext)
 {
-	struct head head = {
-		CKPT_LIT("langgraph.checkpoint.serde.types"), CKPT_LIT("_DeltaSnapshot"), ext->s
-	};
+	struct head head = { CKPT_LIT("langgraph.checkpoint.serde.types"),
+		CKPT_LIT("_DeltaSnapshot"), ext->s };
 
 	if (ext->ext == EXT_SENTINEL && ext->s.n == 0) {
-		ckpt_buf_puts(r->out, r->opt->typed ? "{\"$type\":\"ext:8\",\"value\":null}" : "null");
+		ckpt_buf_puts(r->out,
+				r->opt->typed ? "{\"$type\":\"ext:8\",\"value\":null}"
+					      : "null");
 		return 0;
 	}
 	if (ext->ext == EXT_NUMPY && numpy_write(r, ext->s))
@@ -171,7 +182,8 @@ int ext_open(struct render *r, const struct token *ext)
 		if (reader_skip(&r->peek, NULL) == 0 && r->peek.at == r->peek.end)
 			return push_payload(r, ext, &head);
 	}
-	if (ext->ext >= EXT_ARG && ext->ext <= EXT_PYDANTIC2 && read_head(&r->peek, ext, &head)) {
+	if (ext->ext >= EXT_ARG && ext->ext <= EXT_PYDANTIC2 &&
+			read_head(&r->peek, ext, &head)) {
 		seen(r, head.module, head.name);
 		return push_payload(r, ext, &head);
 	}
@@ -195,7 +207,7 @@ void ext_close(struct render *r, const struct frame *f)
 		parts.kwargs = text;
 	/* The members of a set were sorted when their array ended. */
 	if (f->form != FORM_NONE && f->form != FORM_SET && (hide || !r->opt->typed) &&
-	    form_write(r, f->form, &parts))
+			form_write(r, f->form, &parts))
 		render_replace(r, f->at);
 	if (r->opt->typed)
 		ckpt_buf_puts(r->out, "}");

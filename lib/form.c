@@ -5,7 +5,6 @@
  * that does not fit its parts says so, and the payload is shown as it is stored. Which class
  * has which form is in ext.c.
  */
-#define XXH_INLINE_ALL
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -70,7 +69,8 @@ static bool write_uuid(struct ckpt_buf *out, struct ckpt_view arg)
 		if (hex_value((unsigned char)p[i]) < 0)
 			return false;
 	}
-	ckpt_buf_addf(out, "\"%.8s-%.4s-%.4s-%.4s-%.12s\"", p, p + 8, p + 12, p + 16, p + 20);
+	ckpt_buf_addf(out, "\"%.8s-%.4s-%.4s-%.4s-%.12s\"", p, p + 8, p + 12, p + 16,
+			p + 20);
 	return true;
 }
 
@@ -94,8 +94,9 @@ static bool write_path(struct ckpt_buf *out, struct ckpt_view args, bool windows
 			ckpt_buf_puts(out, windows ? "\\\\" : "/");
 		put_view(out, part);
 		/* The root, or a drive, is joined without a separator. */
-		glue = part.n && !(first && (p[part.n - 1] == '/' ||
-					     (windows && strchr("\\:", p[part.n - 1]))));
+		glue = part.n &&
+		       !(first && (p[part.n - 1] == '/' ||
+						  (windows && strchr("\\:", p[part.n - 1]))));
 		first = false;
 	}
 	ckpt_buf_puts(out, first ? ".\"" : "\"");
@@ -144,7 +145,8 @@ static bool write_hex(struct render *r, struct ckpt_view arg)
 	p = hex.p;
 	r->names.n = 0;
 	for (i = 0; i < hex.n; i += 2) {
-		int high = hex_value((unsigned char)p[i]), low = hex_value((unsigned char)p[i + 1]);
+		int high = hex_value((unsigned char)p[i]);
+		int low = hex_value((unsigned char)p[i + 1]);
 		uint8_t byte = (uint8_t)(high << 4 | low);
 
 		if (high < 0 || low < 0)
@@ -183,8 +185,8 @@ static bool write_date(struct ckpt_buf *out, struct ckpt_view args)
 	struct ckpt_view part[3];
 	int64_t y, m, d;
 
-	if (items(args, part, 3) != 3 || !text_int(part[0], &y) || !text_int(part[1], &m) ||
-	    !text_int(part[2], &d))
+	if (items(args, part, 3) != 3 || !text_int(part[0], &y) ||
+			!text_int(part[1], &m) || !text_int(part[2], &d))
 		return false;
 	if (y < 1 || y > 9999 || m < 1 || m > 12 || d < 1 || d > 31)
 		return false;
@@ -194,9 +196,8 @@ static bool write_date(struct ckpt_buf *out, struct ckpt_view args)
 
 static bool write_time(struct ckpt_buf *out, const struct parts *parts)
 {
-	static const char *const names[] = {
-		"\"hour\"", "\"minute\"", "\"second\"", "\"microsecond\"", "\"tzinfo\""
-	};
+	static const char *const names[] = { "\"hour\"", "\"minute\"", "\"second\"",
+		"\"microsecond\"", "\"tzinfo\"" };
 	static const int64_t below[] = { 24, 60, 60, 1000000 };
 	struct ckpt_view part[5] = { { NULL, 0 } }, zone;
 	int64_t v[4] = { 0 };
@@ -240,7 +241,8 @@ static bool write_timedelta(struct ckpt_buf *out, struct ckpt_view args)
 	if (llabs(seconds) < INT64_C(9000000000))
 		json_float(out, (double)(seconds * 1000000 + v[2]) / 1e6);
 	else
-		json_float(out, (double)((long double)seconds + (long double)v[2] / 1e6L));
+		json_float(out, (double)((long double)seconds +
+						(long double)v[2] / 1e6L));
 	ckpt_buf_puts(out, "}");
 	return true;
 }
@@ -350,14 +352,14 @@ static bool write_ns_id(struct render *r, struct ckpt_view ns)
 		return false;
 	hash = XXH3_128bits(r->names.p ? r->names.p : "", r->names.n);
 	ckpt_buf_addf(&r->tmp, "\"%016" PRIx64 "%016" PRIx64 "\"", (uint64_t)hash.high64,
-		      (uint64_t)hash.low64);
+			(uint64_t)hash.low64);
 	return true;
 }
 
 static bool write_interrupt(struct render *r, struct ckpt_view fields)
 {
-	static const char *const but[] = { "\"id\"", "\"value\"", "\"ns\"", "\"resumable\"",
-					   "\"when\"", "\"interrupt_id\"", NULL };
+	static const char *const but[] = { "\"id\"", "\"value\"", "\"ns\"",
+		"\"resumable\"", "\"when\"", "\"interrupt_id\"", NULL };
 	struct ckpt_view id = member(fields, but[0]), value = member(fields, but[1]);
 	struct ckpt_view ns = member(fields, but[2]);
 
@@ -419,7 +421,8 @@ bool form_write(struct render *r, enum form form, const struct parts *parts)
 
 	r->tmp.n = 0;
 	/* A collection may have been made from nothing. */
-	if (!arg.p && text_is(parts->args, "[]") && (form == FORM_SET || form == FORM_PAIRS))
+	if (!arg.p && text_is(parts->args, "[]") &&
+			(form == FORM_SET || form == FORM_PAIRS))
 		arg = parts->args;
 	switch (form) {
 	case FORM_NONE:

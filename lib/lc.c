@@ -18,9 +18,13 @@ static void gather(const struct render *r, const struct frame *f, struct lc *lc)
 		const char *quoted;
 		struct ckpt_view *to;
 	} members[] = {
-		{ "\"lc\"", &lc->version }, { "\"type\"", &lc->type }, { "\"id\"", &lc->id },
-		{ "\"args\"", &lc->args }, { "\"kwargs\"", &lc->kwargs },
-		{ "\"value\"", &lc->value }, { "\"repr\"", &lc->repr },
+		{ "\"lc\"", &lc->version },
+		{ "\"type\"", &lc->type },
+		{ "\"id\"", &lc->id },
+		{ "\"args\"", &lc->args },
+		{ "\"kwargs\"", &lc->kwargs },
+		{ "\"value\"", &lc->value },
+		{ "\"repr\"", &lc->repr },
 	};
 	struct ckpt_view text = { r->out->p + f->at, r->out->n - f->at }, key, value;
 	struct walk w;
@@ -43,7 +47,7 @@ static bool is_open(struct ckpt_view text, char bracket)
 
 /* ["a","b","C"]: module a.b and class C, both in r->names. */
 static bool read_id(struct render *r, struct ckpt_view id, struct ckpt_view *module,
-		    struct ckpt_view *name)
+		struct ckpt_view *name)
 {
 	struct ckpt_view none, item, text;
 	size_t last = 0;
@@ -124,7 +128,9 @@ static bool write_typed(struct render *r, const struct parts *parts, enum form f
 	if (form == FORM_SECRET && !r->opt->reveal_secrets)
 		ckpt_buf_puts(&r->tmp, "\"**********\"");
 	else if (!write_payload(&r->tmp, parts))
-		ckpt_buf_puts(&r->tmp, parts->args.p ? "[]" : parts->kwargs.p ? "{}" : "null");
+		ckpt_buf_puts(&r->tmp, parts->args.p     ? "[]"
+				       : parts->kwargs.p ? "{}"
+							 : "null");
 	ckpt_buf_puts(&r->tmp, "}");
 	return true;
 }
@@ -150,7 +156,8 @@ static bool write_constructor(struct render *r, const struct lc *lc)
 	if (text_is(lc->version, "1"))
 		return write_object(r, lc, name);
 	if (walk_open(&w, parts.args) && walk_next(&w, &none, &parts.arg) &&
-	    (walk_next(&w, &none, &more) || !(text_is(parts.kwargs, "{}") || !parts.kwargs.p)))
+			(walk_next(&w, &none, &more) || !(text_is(parts.kwargs, "{}") ||
+									!parts.kwargs.p)))
 		parts.arg = (struct ckpt_view){ NULL, 0 };
 	if (form_write(r, form, &parts))
 		return true;
@@ -184,7 +191,8 @@ static bool write_record(struct render *r, const struct lc *lc)
 	if (text_is(lc->type, "\"undefined\""))
 		return write_single(r, "undefined", nothing);
 	if (text_is(lc->type, "\"delta_snapshot\"") && lc->value.p)
-		return write_single(r, "langgraph.checkpoint.serde.types._DeltaSnapshot", lc->value);
+		return write_single(r, "langgraph.checkpoint.serde.types._DeltaSnapshot",
+				lc->value);
 	if (text_is(lc->type, "\"not_implemented\""))
 		return write_single(r, "not_implemented", lc->repr);
 	if (text_is(lc->type, "\"secret\"") && !r->opt->typed)

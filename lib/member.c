@@ -9,8 +9,8 @@
 
 #include "codec.h"
 
-static bool member_find(struct reader *rd, const struct reader_ops *ops, struct ckpt_view map,
-			struct ckpt_view name, struct ckpt_view *out)
+static bool member_find(struct reader *rd, const struct reader_ops *ops,
+		struct ckpt_view map, struct ckpt_view name, struct ckpt_view *out)
 {
 	struct ckpt_view value, last = { NULL, 0 };
 	struct token t;
@@ -42,8 +42,8 @@ static bool member_find(struct reader *rd, const struct reader_ops *ops, struct 
 	return last.p;
 }
 
-bool ckpt_value_member(struct ckpt_view *out, struct ckpt_view type, struct ckpt_view body,
-		       const char *name)
+bool ckpt_value_member(struct ckpt_view *out, struct ckpt_view type,
+		struct ckpt_view body, const char *name)
 {
 	const struct reader_ops *ops = codec_reader(type);
 	struct reader *rd;
@@ -112,9 +112,9 @@ bool ckpt_meta_int(int64_t *out, struct ckpt_view meta, const char *name)
 
 /* ---- conditions ------------------------------------------------------------------------------ */
 
-struct decimal {                /* ± 0.DIGITS × 10^exponent; no digits: zero */
+struct decimal { /* ± 0.DIGITS × 10^exponent; no digits: zero */
 	bool minus;
-	const char *p, *end;    /* from the first to behind the last digit that is not zero */
+	const char *p, *end; /* from the first to behind the last digit that is not zero */
 	int64_t exponent;
 };
 
@@ -169,7 +169,7 @@ static bool numbers_equal(struct ckpt_view a, struct ckpt_view b)
 	if (ckpt_view_eq(a, b))
 		return true;
 	if (memchr(a.p, 'N', a.n) || memchr(a.p, 'I', a.n) || memchr(b.p, 'N', b.n) ||
-	    memchr(b.p, 'I', b.n))
+			memchr(b.p, 'I', b.n))
 		return false;
 	x = decimal_of(a);
 	y = decimal_of(b);
@@ -188,13 +188,14 @@ static bool numbers_equal(struct ckpt_view a, struct ckpt_view b)
 
 /* One scalar and nothing else; its string, if it is one, is copied to `text`. */
 static bool read_scalar(struct reader *rd, struct ckpt_view json, struct token *out,
-			struct ckpt_buf *text)
+		struct ckpt_buf *text)
 {
 	struct token none;
 	bool good;
 
 	reader_init(rd, &json_reader, json);
-	good = reader_next(rd, out) == 1 && out->kind != TOKEN_ARRAY && out->kind != TOKEN_MAP;
+	good = reader_next(rd, out) == 1 && out->kind != TOKEN_ARRAY &&
+	       out->kind != TOKEN_MAP;
 	if (good && out->kind == TOKEN_STR) {
 		ckpt_buf_add(text, out->s.p, out->s.n);
 		out->s = ckpt_buf_view(text);
@@ -204,7 +205,8 @@ static bool read_scalar(struct reader *rd, struct ckpt_view json, struct token *
 	return good;
 }
 
-static bool scalars_equal(struct reader *rd, struct ckpt_view stored, struct ckpt_view value)
+static bool scalars_equal(
+		struct reader *rd, struct ckpt_view stored, struct ckpt_view value)
 {
 	struct ckpt_buf left = { 0 }, right = { 0 };
 	struct token a, b;
@@ -228,7 +230,7 @@ static bool scalars_equal(struct reader *rd, struct ckpt_view stored, struct ckp
 
 /* The member with this very name, or the way down through the part before each dot. */
 static bool find_dotted(struct reader *rd, struct ckpt_view meta, struct ckpt_view key,
-			struct ckpt_view *out)
+		struct ckpt_view *out)
 {
 	struct ckpt_view map = meta;
 

@@ -13,11 +13,11 @@ enum { MAX_DIMS = 64, MAX_SHOWN = 1000 };
 struct array {
 	struct ckpt_view dtype, order, data;
 	uint64_t shape[MAX_DIMS];
-	uint64_t stride[MAX_DIMS];      /* elements below one step of a dimension, in C order */
+	uint64_t stride[MAX_DIMS]; /* elements below one step of a dimension, in C order */
 	unsigned dims;
 	uint64_t count;
-	size_t item;                    /* bytes of one element; 0 if there are none */
-	char kind;                      /* of the element: b i u f U S, or 0 for what is not shown */
+	size_t item; /* bytes of one element; 0 if there are none */
+	char kind;   /* of the element: b i u f U S, or 0 for what is not shown */
 	bool swap, fortran;
 };
 
@@ -83,8 +83,9 @@ static void read_dtype(struct array *a)
 		return;
 	if (a->count && (uint64_t)size * (p[1] == 'U' ? 4 : 1) != a->item)
 		return;
-	if (p[1] == 'f' ? size != 2 && size != 4 && size != 8 :
-			  memchr("iu", p[1], 2) && size != 1 && size != 2 && size != 4 && size != 8)
+	if (p[1] == 'f' ? size != 2 && size != 4 && size != 8
+			: memchr("iu", p[1], 2) && size != 1 && size != 2 && size != 4 &&
+							size != 8)
 		return;
 	if (p[1] == 'b' && size != 1)
 		return;
@@ -184,7 +185,9 @@ static bool write_element(struct render *r, const struct array *a, const uint8_t
 		return true;
 	case 'i':
 		if (bits >> (8 * n - 1))
-			json_int(r->out, -(int64_t)((~bits) << (64 - 8 * n) >> (64 - 8 * n)) - 1);
+			json_int(r->out, -(int64_t)((~bits) << (64 - 8 * n) >>
+							 (64 - 8 * n)) -
+							 1);
 		else
 			json_int(r->out, (int64_t)bits);
 		return true;

@@ -28,7 +28,8 @@ static bool well_formed(struct ckpt_view token)
 	size_t i;
 
 	for (i = 0; i < token.n; i++) {
-		if (p[i] == '~' && (i + 1 == token.n || (p[i + 1] != '0' && p[i + 1] != '1')))
+		if (p[i] == '~' && (i + 1 == token.n ||
+						   (p[i + 1] != '0' && p[i + 1] != '1')))
 			return false;
 	}
 	return true;
@@ -85,13 +86,11 @@ static bool find_member(struct reader *rd, struct ckpt_view token, struct ckpt_v
 	return found && !rd->why;
 }
 
-static bool step(struct reader *rd, struct ckpt_view json, struct ckpt_view token,
-		 struct ckpt_view *out)
+static bool step(struct reader *rd, struct ckpt_view token, struct ckpt_view *out)
 {
 	struct token t;
 	uint64_t index;
 
-	reader_init(rd, &json_reader, json);
 	if (reader_next(rd, &t) != 1)
 		return false;
 	if (t.kind == TOKEN_MAP)
@@ -106,7 +105,8 @@ static bool step(struct reader *rd, struct ckpt_view json, struct ckpt_view toke
 	return true;
 }
 
-bool ckpt_pointer_find(struct ckpt_view *out, struct ckpt_view json, struct ckpt_view pointer)
+bool ckpt_pointer_find(
+		struct ckpt_view *out, struct ckpt_view json, struct ckpt_view pointer)
 {
 	struct ckpt_view at = json, rest = pointer;
 	struct reader *rd;
@@ -121,7 +121,8 @@ bool ckpt_pointer_find(struct ckpt_view *out, struct ckpt_view json, struct ckpt
 	while (found && rest.n) {
 		struct ckpt_view token = cut_token(&rest);
 
-		found = well_formed(token) && step(rd, at, token, &at);
+		reader_init(rd, &json_reader, at);
+		found = well_formed(token) && step(rd, token, &at);
 		reader_done(rd);
 	}
 	free(rd);

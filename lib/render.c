@@ -57,7 +57,7 @@ void render_float(struct ckpt_buf *buf, double f)
 	if (isnan(f))
 		ckpt_buf_puts(buf, "{\"$float\":\"NaN\"}");
 	else if (isinf(f))
-		ckpt_buf_puts(buf, f < 0 ? "{\"$float\":\"-Infinity\"}" : "{\"$float\":\"Infinity\"}");
+		ckpt_buf_addf(buf, "{\"$float\":\"%sInfinity\"}", f < 0 ? "-" : "");
 	else
 		json_float(buf, f);
 }
@@ -205,7 +205,7 @@ static void container_open(struct render *r, enum token_kind kind)
 {
 	const struct frame *outer = top(r);
 	bool set = kind == TOKEN_ARRAY && outer && outer->kind == TOKEN_EXT &&
-		   outer->form == FORM_SET && !r->opt->typed;
+	           outer->form == FORM_SET && !r->opt->typed;
 	struct frame *f = frame_push(r, kind);
 
 	if (!f)
@@ -328,7 +328,7 @@ static void write_corrupt(struct ckpt_buf *buf, const struct reader *rd, size_t 
 }
 
 static int render_tokens(struct ckpt_buf *buf, const struct reader_ops *ops,
-			 struct ckpt_view body, struct ckpt_render *opt)
+		struct ckpt_view body, struct ckpt_render *opt)
 {
 	struct render *r = malloc(sizeof(*r));
 	size_t start = buf->n;
@@ -364,7 +364,8 @@ static int render_tokens(struct ckpt_buf *buf, const struct reader_ops *ops,
 }
 
 /* A value without a type, as LangGraph for JavaScript reads it: JSON, or nothing known. */
-static int render_untyped(struct ckpt_buf *buf, struct ckpt_view body, struct ckpt_render *opt)
+static int render_untyped(
+		struct ckpt_buf *buf, struct ckpt_view body, struct ckpt_render *opt)
 {
 	size_t start = buf->n;
 	int rc = render_tokens(buf, &json_reader, body, opt);
@@ -378,7 +379,7 @@ static int render_untyped(struct ckpt_buf *buf, struct ckpt_view body, struct ck
 }
 
 int ckpt_render_value(struct ckpt_buf *buf, struct ckpt_view type, struct ckpt_view body,
-		      struct ckpt_render *opt)
+		struct ckpt_render *opt)
 {
 	const struct reader_ops *ops;
 	int rc = 0;
@@ -396,7 +397,7 @@ int ckpt_render_value(struct ckpt_buf *buf, struct ckpt_view type, struct ckpt_v
 		ckpt_buf_puts(buf, "null");
 		opt->trailing = body.n > 0;
 	} else if (ckpt_view_eq(type, CKPT_LIT("bytes")) ||
-		   ckpt_view_eq(type, CKPT_LIT("bytearray"))) {
+			ckpt_view_eq(type, CKPT_LIT("bytearray"))) {
 		render_bytes(buf, body);
 	} else {
 		ops = codec_reader(type);

@@ -2,9 +2,9 @@
  * render.h - the border between the files that show stored values as JSON. Internal.
  *
  * render.c walks the tokens of one value and appends text; containers that need it (duplicate
- * or odd keys, sets, known classes, `lc` records) are rewritten at their end, in place, from the
- * text of their parts (rewrite.c). ext.c, lc.c, form.c and numpy.c say what the text becomes. Nothing here
- * recurses over data and nothing is ever constructed from a class name.
+ * or odd keys, sets, known classes, `lc` records) are rewritten at their end, in place, from
+ * the text of their parts (rewrite.c). ext.c, lc.c, form.c and numpy.c say what it becomes.
+ * Nothing here recurses over data and nothing is ever constructed from a class name.
  */
 #ifndef RENDER_H
 #define RENDER_H
@@ -12,13 +12,25 @@
 #include "base.h"
 #include "token.h"
 
-enum form {                     /* how a known class is shown */
-	FORM_NONE,              /* its payload as it is stored */
-	FORM_ARG, FORM_SET, FORM_UUID, FORM_PATH, FORM_WINPATH, FORM_PATTERN, FORM_DATE,
-	FORM_TIME, FORM_TIMEDELTA, FORM_TIMEZONE, FORM_SECRET, FORM_SEND, FORM_INTERRUPT,
-	FORM_HEX,               /* bytes written as hex digits */
-	FORM_OCTETS,            /* bytes written as an array of numbers */
-	FORM_PAIRS, FORM_ERROR
+enum form {        /* how a known class is shown */
+	FORM_NONE, /* its payload as it is stored */
+	FORM_ARG,
+	FORM_SET,
+	FORM_UUID,
+	FORM_PATH,
+	FORM_WINPATH,
+	FORM_PATTERN,
+	FORM_DATE,
+	FORM_TIME,
+	FORM_TIMEDELTA,
+	FORM_TIMEZONE,
+	FORM_SECRET,
+	FORM_SEND,
+	FORM_INTERRUPT,
+	FORM_HEX,    /* bytes written as hex digits */
+	FORM_OCTETS, /* bytes written as an array of numbers */
+	FORM_PAIRS,
+	FORM_ERROR
 };
 
 /* A piece of the output: a map key and where its value begins, or a set member and its end. */
@@ -27,15 +39,15 @@ struct seg {
 };
 
 struct frame {
-	size_t at;              /* where its text begins in the output */
-	size_t seg;             /* the first of its segments */
-	uint64_t n;             /* values (map: keys and values) complete */
-	uint8_t kind;           /* TOKEN_ARRAY, TOKEN_MAP, or TOKEN_EXT for the payload of one */
-	uint8_t form;           /* EXT: enum form */
-	int code;               /* EXT */
-	bool odd;               /* MAP: a key is not a string */
-	bool sort;              /* ARRAY: the members of a set */
-	bool lc;                /* MAP: may be an envelope */
+	size_t at;    /* where its text begins in the output */
+	size_t seg;   /* the first of its segments */
+	uint64_t n;   /* values (map: keys and values) complete */
+	uint8_t kind; /* TOKEN_ARRAY, TOKEN_MAP, or TOKEN_EXT for the payload of one */
+	uint8_t form; /* EXT: enum form */
+	int code;     /* EXT */
+	bool odd;     /* MAP: a key is not a string */
+	bool sort;    /* ARRAY: the members of a set */
+	bool lc;      /* MAP: may be an envelope */
 };
 
 struct render {
@@ -45,11 +57,11 @@ struct render {
 	size_t nframes, capframes;
 	struct seg *segs;
 	size_t nsegs, capsegs;
-	struct ckpt_buf tmp;    /* new text of the piece that is being rewritten */
-	struct ckpt_buf names;  /* module and class of an envelope */
+	struct ckpt_buf tmp;   /* new text of the piece that is being rewritten */
+	struct ckpt_buf names; /* module and class of an envelope */
 	bool nomem;
-	struct reader rd;       /* of the value */
-	struct reader peek;     /* of ext heads, and of strings already written */
+	struct reader rd;   /* of the value */
+	struct reader peek; /* of ext heads, and of strings already written */
 };
 
 /* What a constructor was called with, as text already written; a NULL view means not given. */
@@ -69,11 +81,13 @@ struct walk {
 	const char *p, *end;
 	bool map;
 };
-bool walk_open(struct walk *, struct ckpt_view text);   /* false: neither array nor object */
+bool walk_open(struct walk *,
+		struct ckpt_view text); /* false: neither array nor object */
 /* The next item, or the next key and value; false at the end. */
 bool walk_next(struct walk *, struct ckpt_view *key, struct ckpt_view *value);
 bool text_is(struct ckpt_view text, const char *literal);
-bool text_string(struct ckpt_view text, struct ckpt_view *inner);       /* what is in the quotes */
+bool text_string(struct ckpt_view text,
+		struct ckpt_view *inner); /* what is in the quotes */
 bool text_int(struct ckpt_view text, int64_t *out);
 
 /* ---- render.c -------------------------------------------------------------------------------- */

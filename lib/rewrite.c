@@ -5,19 +5,18 @@
  * of the old. Work is n log n in the pieces, whatever the keys are. Also the walk over finished
  * text, which is valid and compact because this library has just written it.
  */
-#define XXH_INLINE_ALL
 #include <stdlib.h>
 #include <string.h>
 #include <xxhash.h>
 
 #include "render.h"
 
-enum { FEW = 16 };              /* keys that are compared pair by pair */
+enum { FEW = 16 }; /* keys that are compared pair by pair */
 
 struct pair {
 	uint64_t hash;
 	struct ckpt_view key;
-	size_t at, last;        /* its place; the place its value comes from, SIZE_MAX: left out */
+	size_t at, last; /* its place; the place its value comes from, SIZE_MAX: left out */
 };
 
 void render_replace(struct render *r, size_t at)
@@ -88,7 +87,7 @@ static bool find_duplicates(struct pair *pairs, size_t n)
 	qsort(pairs, n, sizeof(*pairs), by_key);
 	for (i = 1; i < n; i++) {
 		if (pairs[i].hash != pairs[first].hash ||
-		    !ckpt_view_eq(pairs[i].key, pairs[first].key)) {
+				!ckpt_view_eq(pairs[i].key, pairs[first].key)) {
 			first = i;
 			continue;
 		}
@@ -140,9 +139,8 @@ bool map_rewrite(struct render *r, const struct frame *f)
 	for (i = 0; i < n; i++) {
 		struct ckpt_view key = key_text(r, f->seg + i);
 
-		pairs[i] = (struct pair){
-			XXH3_64bits(key.p, key.n), key, f->seg + i, f->seg + i
-		};
+		pairs[i] = (struct pair){ XXH3_64bits(key.p, key.n), key, f->seg + i,
+			f->seg + i };
 	}
 	rewrite = find_duplicates(pairs, n) || f->odd;
 	if (rewrite) {

@@ -61,7 +61,8 @@ static const char *const safe_types[] = {
 	"zoneinfo.ZoneInfo",
 };
 
-struct class {
+struct class
+{
 	struct ckpt_view module, name;
 };
 
@@ -89,8 +90,9 @@ bool ckpt_type_safe(struct ckpt_view module, struct ckpt_view name)
 {
 	struct class class = { module, name };
 
-	if (!module.p || !name.p || !name.n)
+	/* The last dot divides the texts above. */
+	if (!module.p || !name.p || !name.n || memchr(name.p, '.', name.n))
 		return false;
 	return bsearch(&class, safe_types, sizeof(safe_types) / sizeof(safe_types[0]),
-		       sizeof(safe_types[0]), compare) != NULL;
+			       sizeof(safe_types[0]), compare) != NULL;
 }
