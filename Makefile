@@ -149,11 +149,9 @@ fuzz: $(fuzz:%=build/fuzz/fuzzer/%) ## each fuzzer for FUZZ_TIME seconds (60)
 	@FUZZ_TIME=$(FUZZ_TIME) tests/fuzz.sh $(fuzz)
 
 lint: build/gcc-programs build/clang-programs ## -Werror builds, clang-format, shellcheck, house rules
-	clang-format --dry-run -Werror $(wildcard lib/*.[ch] cli/*.[ch] tests/*/*.[ch])
 	shellcheck $(scripts)
-	cppcheck --quiet --std=c11 --enable=warning,portability --inline-suppr \
-		--suppress=missingIncludeSystem --error-exitcode=1 lib cli
 	tests/lint.sh
+	clang-format --dry-run -Werror $(wildcard lib/*.[ch] cli/*.[ch] tests/*/*.[ch])
 
 coverage: build/coverage-programs fixtures ## lines that the unit, store and cli tests reach
 	@find build/coverage -name '*.gcda' -delete

@@ -11,8 +11,8 @@ cp build/fixtures/py-hitl/store.db build/demo/approvals.db
 cd build/demo
 for name in ${!CKPT_@}; do unset "$name"; done
 export PATH=$top/build:$PATH
-export CKPT_FORCE_TTY=1 CKPT_PAGER=cat          # what a person sees at a terminal
-if ! [ -t 1 ]; then export NO_COLOR=1; fi
+export CKPT_PAGER=cat CKPT_FORCE_TTY=1        # what a person sees at a terminal
+if ! [ -t 1 ]; then export CKPT_FORCE_TTY=100 NO_COLOR=1; fi
 
 say() {
 	printf '\n# %s\n' "$*"

@@ -106,7 +106,6 @@ level() {
 		command_ clang clang
 		command_ clang-format clang-format
 		command_ shellcheck shellcheck
-		command_ cppcheck cppcheck
 		;;
 	fuzz)
 		level build
