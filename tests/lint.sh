@@ -20,12 +20,6 @@ look() {
 		/^\}/ && start { if (FNR - start - 1 > 60) print FILENAME ":" start ": function of " FNR - start - 1 " lines (60)"; start = 0 }' \
 		"${code[@]}"
 
-	# 90 columns, a tab is eight; bytes that continue a character take none.
-	for file in "${code[@]}"; do
-		tr -d '\200-\277' <"$file" | expand | awk -v file="$file" \
-			'length > 90 { print file ":" FNR ": " length " columns (90)" }'
-	done
-
 	# Bytes have lengths.
 	grep -nE '\b(strcpy|strcat|stpcpy|sprintf|vsprintf|strtok|atoi|atol|atof|gmtime|localtime|gets|alloca)[[:space:]]*\(' \
 		"${code[@]}" | grep -vE '^lib/base\.h:[0-9]+:#(define|undef)' | sed 's/$/   (banned)/' || true
