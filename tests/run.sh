@@ -113,7 +113,9 @@ show_failures() { # NAME LOG PROBLEM
 	awk -v name="$1" '
 		/^not ok/ { print "  " name ": " $0; left = 15; next }
 		/^(ok|1\.\.)/ { left = 0 }
-		left-- > 0 { print "    " $0 }' "$2.log"
+		left-- > 0 { print "    " $0 }' "$2.log" | cut -c 1-400 | awk -v file="$2.log" '
+		NR <= 60 { print }
+		END { if (NR > 60) print "  … " NR - 60 " more lines in " file }'
 	if [ "$3" ]; then
 		echo "  $1: $3"
 		tail -n 5 "$2.log" | sed 's/^/    /'
