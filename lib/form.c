@@ -147,7 +147,7 @@ static bool write_hex(struct render *r, struct ckpt_view arg)
 	for (i = 0; i < hex.n; i += 2) {
 		int high = hex_value((unsigned char)p[i]);
 		int low = hex_value((unsigned char)p[i + 1]);
-		uint8_t byte = (uint8_t)(high << 4 | low);
+		uint8_t byte = (uint8_t)(high * 16 + low);
 
 		if (high < 0 || low < 0)
 			return false;
