@@ -1,0 +1,397 @@
+/*
+ * cmd_show.c - `ckpt show ADDRESS`: finds the checkpoint, reads it once, and answers in the form
+ * that was asked for. The document is show_json.c, the text for people show_text.c.
+ */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "show.h"
+
+#define TERMINAL_MAX_VALUE 4096
+
+static const struct opt opts[] = {
+	{ 0, "", OPT_GROUP, 0, NULL, "Select", NULL, 0, false },
+	{ 0, "thread", OPT_TEXT, AT(struct show_opts, thread), "ID",
+		"the thread, literally; never parsed as an address", NULL, COMPLETE_THREAD, false },
+	{ 0, "checkpoint", OPT_TEXT, AT(struct show_opts, checkpoint), "ID",
+		"with --thread: this checkpoint; '' is the newest", NULL, COMPLETE_CHECKPOINT, false },
+	{ 0, "ns", OPT_TEXT, AT(struct show_opts, ns), "NS",
+		"in this namespace (default: the root)", NULL, COMPLETE_NS, false },
+	{ 0, "channel", OPT_LIST, AT(struct show_opts, channels), "NAME",
+		"only this channel; repeatable", NULL, 0, false },
+	{ 0, "path", OPT_TEXT, AT(struct show_opts, path), "POINTER",
+		"only what this JSON Pointer (/values/… or /metadata/…) finds", NULL, 0, false },
+	{ 0, "", OPT_GROUP, 0, NULL, "Form", NULL, 0, false },
+	{ 0, "raw", OPT_FLAG, AT(struct show_opts, raw), NULL,
+		"the stored bytes of one --channel; not to a terminal", NULL, 0, false },
+	{ 0, "typed", OPT_FLAG, AT(struct show_opts, typed), NULL,
+		"keep the class of every value as {\"$type\",\"value\"}", NULL, 0, false },
+	{ 0, "reveal-secrets", OPT_FLAG, AT(struct show_opts, reveal), NULL,
+		"print secret strings instead of asterisks", NULL, 0, false },
+	{ 0, "max-value", OPT_SIZE, AT(struct show_opts, max_value), "SIZE",
+		"values above SIZE are named, not shown (4KiB on a terminal)", NULL, 0, false },
+	{ 0, "types", OPT_FLAG, AT(struct show_opts, types), NULL,
+		"list the classes named in the payload", NULL, 0, false },
+	{ 0, NULL, OPT_END_KIND, 0, NULL, NULL, NULL, 0, false }
+};
+
+/* ---- what the forms share -------------------------------------------------------------------------- */
+
+bool show_wants(const struct shown *s, struct ckpt_view channel)
+{
+	for (size_t i = 0; i < s->o->channels.n; i++) {
+		if (ckpt_view_eq(channel, ckpt_view_of(s->o->channels.v[i])))
+			return true;
+	}
+	return s->o->channels.n == 0;
+}
+
+void show_warn(struct shown *s, const char *fmt, ...)
+{
+	char text[600];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	ckpt_buf_puts(&s->warnings, ",");
+	ckpt_json_string(&s->warnings, ckpt_view_of(text));
+	s->nwarnings++;
+}
+
+static struct ckpt_render render_of(const struct shown *s)
+{
+	struct ckpt_render r = { .typed = s->o->typed, .reveal_secrets = s->o->reveal };
+
+	if (s->o->max_value != CKPT_UNKNOWN)
+		r.max_value = (size_t)s->o->max_value;
+	else if (out_form_of(s->cli) == FORM_TEXT)
+		r.max_value = TERMINAL_MAX_VALUE;
+	return r;
+}
+
+void show_value(struct shown *s, struct ckpt_buf *to, struct ckpt_view type, struct ckpt_view body)
+{
+	struct ckpt_render r = render_of(s);
+
+	if (ckpt_render_value(to, type, body, &r) == CKPT_ECORRUPT)
+		s->corrupt = true;
+	if (r.trailing)
+		show_warn(s, "bytes follow a value; LangGraph ignores them");
+}
+
+bool show_channel(struct shown *s, struct ckpt_buf *to, size_t i)
+{
+	const struct ckpt_value *v = &s->c.values[i];
+	struct ckpt_render r = render_of(s);
+
+	if (v->type.p) {
+		show_value(s, to, v->type, v->body);
+		return true;
+	}
+	if (s->places[i] != CKPT_DELTA)
+		return false;
+	if (ckpt_delta_json(to, s->cli->store, &s->c, v->channel, &r) == CKPT_ECORRUPT)
+		s->corrupt = true;
+	return true;
+}
+
+void show_member(struct shown *s, struct ckpt_buf *to, const char *name)
+{
+	struct ckpt_view type = s->c.type.p ? s->c.type : CKPT_LIT("json"), found;
+
+	if (s->c.skeleton.p && ckpt_value_member(&found, type, s->c.skeleton, name))
+		show_value(s, to, type, found);
+	else
+		ckpt_buf_puts(to, "null");
+}
+
+const char *show_place(enum ckpt_place place)
+{
+	static const char *const names[] = {
+		[CKPT_INLINE] = "inline", [CKPT_BLOB] = "blob", [CKPT_DELTA] = "delta",
+		[CKPT_EMPTY] = "empty", [CKPT_LOST] = "missing",
+	};
+
+	return names[place];
+}
+
+struct ckpt_view show_node_of(struct ckpt_view path)
+{
+	static const char pull[] = "~__pregel_pull, ";
+	const size_t n = sizeof(pull) - 1;
+
+	if (path.n <= n || memcmp(path.p, pull, n) != 0)
+		return (struct ckpt_view){ 0 };
+	path = (struct ckpt_view){ (const char *)path.p + n, path.n - n };
+	/* "NODE, node_error_handler, …" is a handler's path; a node's name holds no comma-blank */
+	return memmem(path.p, path.n, ", ", 2) ? (struct ckpt_view){ 0 } : path;
+}
+
+/* ---- reading ------------------------------------------------------------------------------------------ */
+
+static int find(struct shown *s)
+{
+	struct cli *cli = s->cli;
+	struct ckpt_address a = {
+		.text = cli->nargs ? cli->args[0] : NULL,
+		.thread = ckpt_view_of(s->o->thread),
+		.ns = ckpt_view_of(s->o->ns),
+		.id = ckpt_view_of(s->o->checkpoint),
+	};
+
+	return ckpt_address_find(&s->key, cli->store, &a, &s->key_bytes);
+}
+
+static int read_it(struct shown *s)
+{
+	struct ckpt_pick pick = { .key = s->key, .depth = CKPT_VALUES, .writes = true };
+	int rc = ckpt_scan_one(&s->scan, s->cli->store, &pick, &s->c);
+
+	if (rc <= 0)
+		return rc < 0 ? rc : ckpt_fail(&s->cli->err, CKPT_ENOTFOUND, "the checkpoint is gone");
+	s->places = calloc(s->c.nvalues + 1, sizeof(*s->places));
+	if (!s->places)
+		return ckpt_fail(&s->cli->err, CKPT_ENOMEM, "out of memory");
+	return ckpt_delta_places(s->cli->store, &s->c, s->places);
+}
+
+static void judge(struct shown *s)
+{
+	struct ckpt_buf id = { 0 }, want = { 0 };
+	char name[200];
+
+	if (s->c.broken_why) {
+		s->corrupt = true;
+		show_warn(s, "the checkpoint cannot be decoded beyond byte %zu: %s", s->c.broken_at,
+				s->c.broken_why);
+	} else if (s->c.opaque.p) {
+		show_warn(s, "the state is of type %s: it is not looked into",
+				ckpt_show_name(name, s->c.type));
+	}
+	if (s->c.skeleton.p) {
+		show_member(s, &id, "id");
+		ckpt_json_string(&want, s->c.key.id);
+		if (!s->c.broken_why && !ckpt_view_eq(ckpt_buf_view(&id), ckpt_buf_view(&want)))
+			show_warn(s, "the payload names another id: %s",
+					ckpt_show_name(name, ckpt_buf_view(&id)));
+	}
+	if (s->lineage && s->c.parent.p && s->at != SIZE_MAX &&
+			s->lineage->links[s->at].parent_at == SIZE_MAX)
+		show_warn(s, "the parent %s is not in the store", ckpt_show_name(name, s->c.parent));
+	for (size_t i = 0; i < s->c.nvalues; i++) {
+		if (s->places[i] == CKPT_DELTA)
+			show_warn(s, "channel %s is a delta channel without a stored value: its raw "
+				     "rows are shown", ckpt_show_name(name, s->c.values[i].channel));
+	}
+	ckpt_buf_free(&id);
+	ckpt_buf_free(&want);
+}
+
+static int check_channels(struct shown *s)
+{
+	for (size_t k = 0; k < s->o->channels.n; k++) {
+		struct ckpt_view name = ckpt_view_of(s->o->channels.v[k]);
+		bool found = s->c.opaque.p != NULL;
+		char shown[200];
+
+		for (size_t i = 0; i < s->c.nvalues && !found; i++)
+			found = ckpt_view_eq(s->c.values[i].channel, name);
+		for (size_t i = 0; i < s->c.nwrites && !found; i++)
+			found = ckpt_view_eq(s->c.writes[i].channel, name);
+		if (!found)
+			return ckpt_fail(&s->cli->err, CKPT_ENOTFOUND, "no channel '%s' in this checkpoint",
+					ckpt_show_name(shown, name));
+	}
+	return 0;
+}
+
+/* ---- the other answers: --raw, --path ------------------------------------------------------- */
+
+static int show_raw(struct shown *s)
+{
+	struct ckpt_view name = ckpt_view_of(s->o->channels.v[0]);
+	struct ckpt_error *err = &s->cli->err;
+	char shown[200];
+
+	if (s->c.opaque.p)
+		return ckpt_fail(err, CKPT_ENOTFOUND,
+				"the state is one piece of type %s: its channels cannot be told apart",
+				ckpt_show_name(shown, s->c.type));
+	for (size_t i = 0; i < s->c.nvalues; i++) {
+		const struct ckpt_value *v = &s->c.values[i];
+
+		if (!ckpt_view_eq(v->channel, name))
+			continue;
+		if (!v->type.p)
+			return ckpt_fail(err, CKPT_ENOTFOUND, "channel '%s' has no stored value here%s",
+					ckpt_show_name(shown, name),
+					s->places[i] == CKPT_DELTA ? ": it is a delta channel" : "");
+		if (out_begin(s->cli, "show", "checkpoint", NULL, false) < 0)
+			return err->code;
+		out_put(s->cli, v->body);
+		return 0;
+	}
+	return ckpt_fail(err, CKPT_ENOTFOUND, "channel '%s' has no stored value, only writes",
+			ckpt_show_name(shown, name));
+}
+
+void show_put_key(struct shown *s, struct ckpt_buf *to)
+{
+	ckpt_buf_puts(to, "{");
+	text_json_member(to, "thread", s->c.key.thread);
+	ckpt_buf_puts(to, ",");
+	text_json_member(to, "ns", s->c.key.ns);
+	ckpt_buf_puts(to, ",");
+	text_json_member(to, "id", s->c.key.id);
+}
+
+/* A path that begins at a delta channel looks into its $delta form. */
+static bool path_in_delta(struct shown *s, struct ckpt_buf *to, struct ckpt_view pointer)
+{
+	for (size_t i = 0; i < s->c.nvalues; i++) {
+		struct ckpt_buf doc = { 0 };
+		struct ckpt_view found;
+		bool yes;
+
+		if (s->places[i] != CKPT_DELTA)
+			continue;
+		ckpt_buf_puts(&doc, "{\"values\":{");
+		ckpt_json_string(&doc, s->c.values[i].channel);
+		ckpt_buf_puts(&doc, ":");
+		show_channel(s, &doc, i);
+		ckpt_buf_puts(&doc, "}}");
+		yes = !doc.failed && ckpt_pointer_find(&found, ckpt_buf_view(&doc), pointer);
+		/* "/values" alone is all channels: not this one's business */
+		yes = yes && pointer.n > sizeof("/values/");
+		if (yes)
+			ckpt_buf_add(to, found.p, found.n);
+		ckpt_buf_free(&doc);
+		if (yes)
+			return true;
+	}
+	return false;
+}
+
+static int show_path(struct shown *s)
+{
+	struct ckpt_view pointer = ckpt_view_of(s->o->path);
+	struct ckpt_render r = render_of(s);
+	struct ckpt_buf value = { 0 }, doc = { 0 };
+	char name[200];
+	int rc;
+
+	r.max_value = s->o->max_value == CKPT_UNKNOWN ? 0 : r.max_value;
+	rc = ckpt_checkpoint_path(&value, &s->c, pointer, &r);
+	s->corrupt = rc == CKPT_ECORRUPT;
+	if (rc == 0 && !path_in_delta(s, &value, pointer)) {
+		rc = ckpt_fail(&s->cli->err, CKPT_ENOTFOUND, "nothing at '%s' in this checkpoint",
+				ckpt_show_name(name, pointer));
+	} else if (out_form_of(s->cli) == FORM_JSON || out_form_of(s->cli) == FORM_NDJSON) {
+		show_put_key(s, &doc);
+		ckpt_buf_puts(&doc, ",");
+		text_json_member(&doc, "path", pointer);
+		ckpt_buf_puts(&doc, ",\"value\":");
+		ckpt_buf_add(&doc, value.p, value.n);
+		ckpt_buf_puts(&doc, "}");
+		rc = out_begin(s->cli, "show", "checkpoint", NULL, false);
+		rc = rc < 0 ? rc : out_data(s->cli, "checkpoint", ckpt_buf_view(&doc));
+		rc = rc < 0 ? rc : out_summary(s->cli, "\"checkpoints\":1", NULL);
+	} else {
+		rc = out_begin(s->cli, "show", "checkpoint", NULL, false);
+		ckpt_buf_puts(&value, "\n");
+		out_put(s->cli, ckpt_buf_view(&value));
+	}
+	ckpt_buf_free(&value);
+	ckpt_buf_free(&doc);
+	return rc;
+}
+
+/* ---- run ---------------------------------------------------------------------------------------------- */
+
+static int check_words(struct cli *cli, const struct show_opts *o)
+{
+	if (!cli->nargs == !o->thread)
+		return cli_usage(cli, "one address, or --thread ID, is wanted");
+	if (o->checkpoint && !o->thread)
+		return cli_usage(cli, "--checkpoint goes with --thread");
+	if (o->raw && o->channels.n != 1)
+		return cli_usage(cli, "--raw gives the bytes of one channel: name it with --channel");
+	if (o->raw + o->types + (o->path != NULL) > 1)
+		return cli_usage(cli, "--raw, --path and --types exclude each other");
+	if (o->raw && (cli->g.json || cli->g.ndjson || cli->g.porcelain))
+		return cli_usage(cli, "--raw gives bytes: it goes with no other form");
+	if (o->path && strncmp(o->path, "/values", 7) != 0 && strncmp(o->path, "/metadata", 9) != 0)
+		return cli_usage(cli, "--path '%s': a pointer begins /values/ or /metadata/", o->path);
+	if (o->raw && out_is_terminal(cli)) {
+		ckpt_fail(&cli->err, CKPT_EREFUSED, "refused: --raw would send stored bytes to a "
+						    "terminal");
+		ckpt_hint(&cli->err, "redirect it: ckpt show … --raw > file");
+		return cli->err.code;
+	}
+	return 0;
+}
+
+static int answer(struct shown *s)
+{
+	int rc = check_channels(s);
+
+	if (rc < 0)
+		return rc;
+	if (s->o->raw)
+		return show_raw(s);
+	if (s->o->path)
+		return show_path(s);
+	if (s->o->types)
+		return show_types(s);
+	rc = ckpt_lineage_load(&s->lineage, s->cli->store, &s->c.key);
+	if (rc < 0)
+		return rc;
+	s->at = ckpt_lineage_find(s->lineage, s->c.key.id);
+	judge(s);
+	switch (out_form_of(s->cli)) {
+	case FORM_JSON:
+	case FORM_NDJSON:
+		return show_json(s);
+	case FORM_PORCELAIN:
+		return show_porcelain(s);
+	default:
+		return show_text(s);
+	}
+}
+
+static int run(struct cli *cli)
+{
+	struct shown s = { .cli = cli, .o = cli->opts, .at = SIZE_MAX };
+	int rc = check_words(cli, s.o);
+
+	rc = rc < 0 ? rc : find(&s);
+	rc = rc < 0 ? rc : read_it(&s);
+	rc = rc < 0 ? rc : answer(&s);
+	ckpt_lineage_free(s.lineage);
+	ckpt_scan_close(s.scan);
+	free(s.places);
+	ckpt_buf_free(&s.key_bytes);
+	ckpt_buf_free(&s.warnings);
+	return rc < 0 ? rc : s.corrupt ? cli_exit_code(CKPT_ECORRUPT) : rc;
+}
+
+const struct cmd cmd_show = {
+	.name = "show",
+	.args = "[ADDRESS]",
+	.max_args = 1,
+	.summary = "show one checkpoint: its values, channels and pending writes",
+	.opts = opts,
+	.size = sizeof(struct show_opts),
+	.complete = COMPLETE_CHECKPOINT,
+	.needs_store = true,
+	.pages = true,
+	.examples = "  ckpt show chat-1                             the newest checkpoint\n"
+		    "  ckpt show chat-1~2 --channel messages        two parents up, one channel\n"
+		    "  ckpt show chat-1 --path /values/messages/0   one value as JSON\n"
+		    "  ckpt show chat-1@{step:3} --json             everything, for jq\n"
+		    "  ckpt show chat-1 --types                     classes named in the payload\n",
+	.run = run,
+};
