@@ -100,7 +100,8 @@ def check_orders(t, store, oracle):
                 continue
             run = common.Run(["list", "-s", str(store), "--ns", ns, "--ids", "--json", "--", thread])
             if run.code == 0:
-                t.equal("list %s %s" % (thread, ns[:20]), run.json()["data"], part["order"])
+                t.equal("list %s %s" % (thread, ns[:20]), [x["id"] for x in run.json()["data"]],
+                        part["order"])
             else:
                 t.fail("list %s" % thread, str(run))
 
