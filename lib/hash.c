@@ -1,7 +1,6 @@
 /*
  * hash.c - the one hash family LangGraph uses for ids, and we for comparing in memory.
  */
-#define XXH_INLINE_ALL
 #include <xxhash.h>
 
 #include "hash.h"

@@ -40,8 +40,9 @@ static bool next_word(const char **at, const char **word, size_t *n)
 static int probe_columns(struct sql_store *s, const char *table, struct columns *out)
 {
 	struct cell arg = { .kind = CELL_TEXT, .v = ckpt_view_of(table) }, cell[2];
-	struct cursor *cur;
-	int rc;
+	struct ckpt_buf pragma = { 0 };         /* takes no parameter; names are the layout's own */
+	struct cursor *cur = NULL;
+	int rc = 0;
 
 	*out = (struct columns){ 0 };
 	if (sql_query(&cur, s, "SELECT type, rootpage FROM sqlite_master WHERE name = $1 "
@@ -53,15 +54,19 @@ static int probe_columns(struct sql_store *s, const char *table, struct columns 
 		out->is_view = !out->is_table;
 	}
 	sql_done(cur);
-	if (!out->is_table ||
-			sql_query(&cur, s, "SELECT name FROM pragma_table_info($1)", &arg, 1) < 0)
+	if (!out->is_table)
 		return s->base.err->code;
+	ckpt_buf_addf(&pragma, "PRAGMA table_info(%s)", table);
+	if (!pragma.failed)
+		rc = sql_query(&cur, s, pragma.p, NULL, 0);
 	ckpt_buf_puts(&out->names, " ");
-	while ((rc = sql_next(cur, cell, 1)) > 0) {
-		ckpt_buf_add(&out->names, cell[0].v.p, cell[0].v.n);
+	while (rc >= 0 && (rc = sql_next(cur, cell, 2)) > 0) {
+		ckpt_buf_add(&out->names, cell[1].v.p, cell[1].v.n);
 		ckpt_buf_puts(&out->names, " ");
 	}
 	sql_done(cur);
+	out->names.failed |= pragma.failed;
+	ckpt_buf_free(&pragma);
 	if (out->names.failed)
 		return ckpt_fail(s->base.err, CKPT_ENOMEM, "out of memory");
 	return rc;

@@ -86,6 +86,7 @@ static int only_reading(void *arg, int action, const char *a, const char *b, con
 	case SQLITE_FUNCTION:
 	case SQLITE_TRANSACTION:
 	case SQLITE_PRAGMA:
+	case SQLITE_RECURSIVE:
 		return SQLITE_OK;
 	default:
 		return SQLITE_DENY;

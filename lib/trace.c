@@ -2,6 +2,7 @@
  * trace.c - a driver around any driver: says each statement on its way down.
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "driver.h"
 
@@ -32,6 +33,7 @@ static int trace_query(struct cursor **out, struct conn *conn, const char *sql,
 	struct trace_conn *c = (struct trace_conn *)(void *)conn;
 	struct trace_cursor *cur = calloc(1, sizeof(*cur));
 	struct ckpt_buf line = { 0 };
+	const char *sep = "   -- ";
 	char name[200];
 
 	*out = NULL;
@@ -39,12 +41,16 @@ static int trace_query(struct cursor **out, struct conn *conn, const char *sql,
 		return ckpt_fail(conn->err, CKPT_ENOMEM, "out of memory");
 	ckpt_buf_puts(&line, sql);
 	for (size_t i = 0; i < nargs; i++) {
+		const char mark[] = { '$', (char)('1' + i), '\0' };
+
+		if (!strstr(sql, mark))
+			continue;
+		ckpt_buf_addf(&line, "%s%s = ", sep, mark);
+		sep = ", ";
 		if (args[i].kind == CELL_INT)
-			ckpt_buf_addf(&line, "%s$%zu = %lld", i ? ", " : "   -- ", i + 1,
-					(long long)args[i].i);
+			ckpt_buf_addf(&line, "%lld", (long long)args[i].i);
 		else
-			ckpt_buf_addf(&line, "%s$%zu = '%s'", i ? ", " : "   -- ", i + 1,
-					ckpt_show_name(name, args[i].v));
+			ckpt_buf_addf(&line, "'%s'", ckpt_show_name(name, args[i].v));
 	}
 	if (!line.failed)
 		c->config->trace(c->config->arg, line.p);
