@@ -8,15 +8,20 @@
 
 #include "frame.h"
 
+/* ASCII only: not every man is told that its pages are UTF-8. */
 static void put_man(struct ckpt_buf *to, const char *s)
 {
 	for (; *s; s++) {
-		if (*s == '-')
+		if (strncmp(s, "…", 3) == 0) {
+			ckpt_buf_puts(to, "...");
+			s += 2;
+		} else if (*s == '-') {
 			ckpt_buf_puts(to, "\\-");
-		else if (*s == '\\')
+		} else if (*s == '\\') {
 			ckpt_buf_puts(to, "\\e");
-		else
+		} else {
 			ckpt_buf_add(to, s, 1);
+		}
 	}
 }
 

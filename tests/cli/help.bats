@@ -1,0 +1,97 @@
+#!/usr/bin/env bats
+# The manual inside the program.
+
+load helper
+
+@test "help prints the overview" {
+	apart ckpt help
+	is "$status" 0
+	has "$stdout" "CKPT(1)"
+	has "$stdout" "ckpt list"
+	lacks "$stdout" $'\033'
+}
+
+@test "every command that is shown has a manual page" {
+	for name in $("$CKPT" -h | sed -n '/^Commands/,/^$/s/^  \([a-z-]*\) .*/\1/p'); do
+		apart ckpt help "$name"
+		is "$status" 0
+		has "$stdout" "NAME
+       ckpt-$name - "
+	done
+}
+
+@test "every topic has a page" {
+	for topic in addresses environment exit-codes json layouts policies; do
+		apart ckpt help "$topic"
+		is "$status" 0
+		has "$stdout" "ckpt-$topic - "
+	done
+}
+
+@test "every option of the tables is in the manual page" {
+	for name in list show; do
+		apart ckpt help "$name"
+		page=$stdout
+		for option in $("$CKPT" "$name" -h | sed -n '/^Store/,$d;s/^ .*\(--[a-z-]*\) .*  .*/\1/p'); do
+			has "$page" "$option"
+		done
+	done
+}
+
+@test "no escape of the page's source is left" {
+	for page in ckpt list show help completion addresses environment exit-codes layouts policies; do
+		apart ckpt help "$page"
+		lacks "$stdout" '\f'
+		lacks "$stdout" '\-'
+		lacks "$stdout" '\('
+	done
+}
+
+@test "pages are no wider than they may be" {
+	CKPT_FORCE_TTY=50 apart ckpt help help --no-pager --color never
+	[ "$(wc -L <<<"$stdout")" -le 50 ]
+	apart ckpt help json
+	[ "$(wc -L <<<"$stdout")" -le 92 ]
+}
+
+@test "an unknown page names the nearest" {
+	apart ckpt help lst
+	is "$status" 2
+	is "$stderr" "ckpt: no manual page 'lst'; did you mean 'list'?"
+	apart ckpt help nothing-like-it
+	is "$status" 2
+	has "$stderr" "hint:"
+}
+
+@test "a terminal gets bold headings, and none with NO_COLOR or a dumb terminal" {
+	CKPT_FORCE_TTY=1 apart ckpt help --no-pager
+	has "$stdout" $'\033[1mNAME\033[0m'
+	NO_COLOR=1 CKPT_FORCE_TTY=1 apart ckpt help --no-pager
+	lacks "$stdout" $'\033'
+	TERM=dumb CKPT_FORCE_TTY=1 apart ckpt help --no-pager
+	lacks "$stdout" $'\033'
+	apart ckpt help --color=always
+	has "$stdout" $'\033[1m'
+}
+
+@test "the pager: CKPT_PAGER, then PAGER; empty, cat and missing ones mean none" {
+	CKPT_FORCE_TTY=1 CKPT_PAGER='sed s/^/A:/' PAGER='sed s/^/B:/' apart ckpt help
+	has "$stdout" "A:CKPT(1)"
+	CKPT_FORCE_TTY=1 PAGER='sed s/^/B:/' apart ckpt help
+	has "$stdout" "B:CKPT(1)"
+	CKPT_FORCE_TTY=1 CKPT_PAGER= PAGER='sed s/^/B:/' apart ckpt help
+	is "${stdout:0:7}" "CKPT(1)"
+	CKPT_FORCE_TTY=1 CKPT_PAGER=no-such-pager apart ckpt help
+	is "$status" 0
+	is "${stdout:0:7}" "CKPT(1)"
+	CKPT_FORCE_TTY=1 CKPT_PAGER='sed s/^/A:/' apart ckpt help --no-pager
+	is "${stdout:0:7}" "CKPT(1)"
+	CKPT_PAGER='sed s/^/A:/' apart ckpt help
+	is "${stdout:0:7}" "CKPT(1)"
+}
+
+@test "leaving the pager early is no failure" {
+	CKPT_FORCE_TTY=1 CKPT_PAGER=true apart ckpt help
+	is "$status" 0
+	is "$stderr" ""
+}
