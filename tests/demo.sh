@@ -19,7 +19,15 @@ say() {
 }
 
 run() {
-	printf '$ %s\n' "$*"
+	local word
+	printf '$'
+	for word in "$@"; do
+		case $word in
+		*[!A-Za-z0-9_./=-]*) printf " '%s'" "$word" ;;
+		*) printf ' %s' "$word" ;;
+		esac
+	done
+	echo
 	"$@" </dev/null
 }
 
