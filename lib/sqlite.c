@@ -8,6 +8,7 @@
 #include "sqlite_open.h"
 
 #define IDLE_MAX 12
+#define OPEN_TRIES 50
 
 struct sqlite_cursor {
 	struct cursor base;
@@ -107,6 +108,9 @@ static int harden(struct sqlite_conn *c)
 
 	for (size_t i = 0; i < sizeof(config) / sizeof(config[0]) && rc == SQLITE_OK; i++)
 		rc = sqlite3_db_config(c->db, config[i].verb, config[i].on, (int *)NULL);
+	/* before anything reads the file: exclusive means a WAL index in memory, no -shm */
+	if (rc == SQLITE_OK && c->file.how == SQLITE_QUIET)
+		rc = sqlite3_exec(c->db, "PRAGMA locking_mode=EXCLUSIVE", NULL, NULL, NULL);
 	if (rc == SQLITE_OK)
 		rc = sqlite3_exec(c->db,
 				"PRAGMA query_only=1; PRAGMA cell_size_check=1; PRAGMA mmap_size=0;"
@@ -116,8 +120,6 @@ static int harden(struct sqlite_conn *c)
 	   none to move, and closing takes our empty side files away */
 	if (rc == SQLITE_OK && c->file.how != SQLITE_OWNER)
 		rc = sqlite3_db_config(c->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, (int *)NULL);
-	if (rc == SQLITE_OK && c->file.how == SQLITE_QUIET)
-		rc = sqlite3_exec(c->db, "PRAGMA locking_mode=EXCLUSIVE", NULL, NULL, NULL);
 	if (rc == SQLITE_OK)
 		rc = sqlite3_set_authorizer(c->db, only_reading, NULL);
 	return rc == SQLITE_OK ? 0 : sqlite_fault(c, rc, "cannot open store");
@@ -161,31 +163,50 @@ static int begin(struct sqlite_conn *c)
 	return rc == SQLITE_OK ? 0 : sqlite_fault(c, rc, "cannot read store");
 }
 
+/* One try, as things stand at this moment. */
+static int try_open(struct sqlite_conn *c, const char *where, const struct ckpt_config *config)
+{
+	int64_t ms = config->lock_wait / 1000000;
+	int rc;
+
+	if (sqlite_file_decide(&c->file, where, c->base.err) < 0)
+		return c->base.err->code;
+	rc = sqlite3_open_v2(c->file.uri, &c->db, c->file.flags, NULL);
+	if (rc != SQLITE_OK)
+		return sqlite_fault(c, rc, "cannot open store");
+	sqlite3_busy_timeout(c->db, ms > 86400000 ? 86400000 : (int)ms);
+	return harden(c) < 0 ? c->base.err->code : begin(c);
+}
+
+/* The last of the others may close, and take the side files away, between our look and our open:
+ * then a read-only open finds nothing to join, and the next look decides otherwise. */
+static bool side_files_vanished(const struct sqlite_conn *c)
+{
+	return c->file.wal_format && c->file.how == SQLITE_SHARED && c->base.err->code == CKPT_EIO;
+}
+
+static void forget(struct sqlite_conn *c)
+{
+	sqlite3_close(c->db);
+	sqlite_file_release(&c->file);
+	c->db = NULL;
+	*c->base.err = (struct ckpt_error){ 0 };
+	sqlite3_sleep(2);
+}
+
 static int sqlite_open(struct conn **out, const char *where, const struct ckpt_config *config,
 		struct ckpt_error *err)
 {
 	struct sqlite_conn *c = calloc(1, sizeof(*c));
-	int rc;
 
 	*out = NULL;
 	if (!c)
 		return ckpt_fail(err, CKPT_ENOMEM, "out of memory");
 	c->base.driver = &sqlite_driver;
 	c->base.err = err;
-	if (sqlite_file_decide(&c->file, where, err) < 0) {
-		sqlite_close(&c->base);
-		return err->code;
-	}
-	rc = sqlite3_open_v2(c->file.uri, &c->db, c->file.flags, NULL);
-	if (rc != SQLITE_OK) {
-		sqlite_fault(c, rc, "cannot open store");
-	} else {
-		int64_t ms = config->lock_wait / 1000000;
-
-		sqlite3_busy_timeout(c->db, ms > 86400000 ? 86400000 : (int)ms);
-		if (harden(c) == 0)
-			begin(c);
-	}
+	for (int tries = 0; try_open(c, where, config) < 0 && side_files_vanished(c) &&
+			tries < OPEN_TRIES; tries++)
+		forget(c);
 	if (err->code) {
 		sqlite_close(&c->base);
 		return err->code;

@@ -154,8 +154,9 @@ int sqlite_file_decide(struct sqlite_file *out, const char *path, struct ckpt_er
 	static const char *const query[] = {
 		[SQLITE_SHARED] = "?mode=ro",
 		[SQLITE_OWNER] = "?mode=rw",
-		[SQLITE_QUIET] = "?mode=ro&vfs=unix-none",
+		[SQLITE_QUIET] = "?mode=ro&vfs=unix-none",      /* with a WAL: its index in memory */
 	};
+	static const char no_wal[] = "?mode=ro&immutable=1";
 	uint8_t header[100] = { 0 };
 	size_t n = 0;
 
@@ -173,11 +174,13 @@ int sqlite_file_decide(struct sqlite_file *out, const char *path, struct ckpt_er
 	if (n && (n < 16 || memcmp(header, "SQLite format 3", 16) != 0))
 		return ckpt_fail(err, CKPT_ECORRUPT, "'%s' is not a SQLite database", path);
 	out->how = SQLITE_SHARED;
-	if (header[18] == WAL_FORMAT || header[19] == WAL_FORMAT)
+	out->wal_format = header[18] == WAL_FORMAT || header[19] == WAL_FORMAT;
+	if (out->wal_format)
 		out->how = decide_wal(out);
 	out->flags = SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX |
 		     (out->how == SQLITE_OWNER ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY);
-	out->uri = uri_of(path, query[out->how]);
+	out->uri = uri_of(path, out->how == SQLITE_QUIET && !out->wal.there ? no_wal :
+			query[out->how]);
 	if (!out->uri)
 		return ckpt_fail(err, CKPT_ENOMEM, "out of memory");
 	return 0;

@@ -23,6 +23,7 @@ struct sqlite_witness {         /* what would tell of a write */
 struct sqlite_file {
 	char *path, *uri;
 	int flags;
+	bool wal_format;
 	enum sqlite_how how;
 	struct sqlite_witness db, wal, journal;
 };
