@@ -20,10 +20,11 @@ static int completion(struct cli *cli)
 	return rc;
 }
 
-const struct cmd cmd_completion = {
-	.name = "completion", .args = "bash|zsh|fish", .min_args = 1, .max_args = 1,
+const struct cmd cmd_completion = { .name = "completion",
+	.args = "bash|zsh|fish",
+	.min_args = 1,
+	.max_args = 1,
 	.summary = "print the completion script of a shell",
-	.examples =
-		"  ckpt completion bash    print it; to load it: eval \"$(ckpt completion bash)\"\n",
-	.run = completion
-};
+	.examples = "  ckpt completion bash    print it; to load it: eval \"$(ckpt "
+	            "completion bash)\"\n",
+	.run = completion };

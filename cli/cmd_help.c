@@ -33,13 +33,15 @@ static int no_page(struct cli *cli, const char *word)
 	for (const struct page *p = pages; p->name && n < 32; p++, n++) {
 		const char *name = strncmp(p->name, "ckpt-", 5) ? p->name : p->name + 5;
 
-		snprintf(names[n], sizeof(names[n]), "%.*s", (int)strcspn(name, "."), name);
+		snprintf(names[n], sizeof(names[n]), "%.*s", (int)strcspn(name, "."),
+				name);
 		list[n] = names[n];
 	}
 	list[n] = NULL;
 	near = opt_nearest(word, list);
 	if (near)
-		return cli_usage(cli, "no manual page '%s'; did you mean '%s'?", word, near);
+		return cli_usage(cli, "no manual page '%s'; did you mean '%s'?", word,
+				near);
 	cli_usage(cli, "no manual page '%s'", word);
 	ckpt_hint(&cli->err, "commands and topics: ckpt -h");
 	return CKPT_EUSAGE;
@@ -49,10 +51,10 @@ static int help(struct cli *cli)
 {
 	const char *word = cli->nargs ? cli->args[0] : "ckpt";
 	const struct page *page = page_find(word);
-	struct man_look look = {
-		.bold = out_style(cli, "\033[1m"), .italic = out_style(cli, "\033[4m"),
-		.plain = out_style(cli, "\033[0m"), .width = WIDEST
-	};
+	struct man_look look = { .bold = out_style(cli, "\033[1m"),
+		.italic = out_style(cli, "\033[4m"),
+		.plain = out_style(cli, "\033[0m"),
+		.width = WIDEST };
 	struct ckpt_buf text = { 0 };
 	size_t width = (size_t)out_width(cli);
 
@@ -70,11 +72,11 @@ static int help(struct cli *cli)
 	return cli->err.code;
 }
 
-const struct cmd cmd_help = {
-	.name = "help", .args = "[COMMAND|TOPIC]", .max_args = 1,
+const struct cmd cmd_help = { .name = "help",
+	.args = "[COMMAND|TOPIC]",
+	.max_args = 1,
 	.summary = "read the manual of a command or a topic",
-	.examples =
-		"  ckpt help list         the manual of one command\n"
-		"  ckpt help addresses    how to name a checkpoint\n",
-	.pages = true, .run = help
-};
+	.examples = "  ckpt help list         the manual of one command\n"
+		    "  ckpt help addresses    how to name a checkpoint\n",
+	.pages = true,
+	.run = help };

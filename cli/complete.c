@@ -19,7 +19,7 @@
 #define MOST_WORDS 1000
 
 struct complete {
-	const char *thread;     /* --thread: ids of this one */
+	const char *thread; /* --thread: ids of this one */
 };
 
 struct live {
@@ -62,7 +62,8 @@ static void put_word(struct live *l, struct ckpt_view v, int64_t count, int64_t 
 	ckpt_buf_add(&line, v.p, v.n);
 	ckpt_buf_puts(&line, "\t");
 	if (count >= 0)
-		ckpt_buf_addf(&line, "%lld checkpoint%s", (long long)count, count == 1 ? "" : "s");
+		ckpt_buf_addf(&line, "%lld checkpoint%s", (long long)count,
+				count == 1 ? "" : "s");
 	if (count >= 0 && time != CKPT_UNKNOWN)
 		ckpt_buf_puts(&line, ", ");
 	text_time(&line, time, l->cli->now, false);
@@ -138,10 +139,9 @@ static void short_ids(struct live *l, size_t at)
 /* Ids (newest first) or namespaces, taken literally, of one thread or of all. */
 static void keys(struct live *l, const char *thread, bool ids)
 {
-	struct ckpt_pick pick = {
-		.key.thread = ckpt_view_of(thread), .depth = ids ? CKPT_KEYS : CKPT_HEADS,
-		.descending = true
-	};
+	struct ckpt_pick pick = { .key.thread = ckpt_view_of(thread),
+		.depth = ids ? CKPT_KEYS : CKPT_HEADS,
+		.descending = true };
 	struct ckpt_checkpoint c;
 	struct ckpt_scan *scan = NULL;
 
@@ -176,14 +176,13 @@ static void look_up(struct cli *cli)
 {
 	const struct complete *o = cli->opts;
 	const char *name = cli->g.store ? cli->g.store : getenv("CKPT_STORE");
-	struct ckpt_config config = {
-		.schema = cli->g.schema, .layout = cli->g.layout, .lock_wait = LOCK_WAIT_NS
-	};
+	struct ckpt_config config = { .schema = cli->g.schema,
+		.layout = cli->g.layout,
+		.lock_wait = LOCK_WAIT_NS };
 	struct ckpt_error err = { 0 };
-	struct live l = {
-		.cli = cli, .until = cli->now + SCAN_NS,
-		.word = ckpt_view_of(cli->nargs > 1 ? cli->args[1] : "")
-	};
+	struct live l = { .cli = cli,
+		.until = cli->now + SCAN_NS,
+		.word = ckpt_view_of(cli->nargs > 1 ? cli->args[1] : "") };
 
 	if (!name || !*name || ckpt_store_open(&l.store, name, &config, &err) < 0)
 		return;
@@ -237,14 +236,17 @@ static int complete(struct cli *cli)
 	return 0;
 }
 
-static const struct opt opts[] = {
-	{ 0, "thread", OPT_TEXT, AT(struct complete, thread), "ID", "ids of this thread", NULL,
-		COMPLETE_THREAD, false },
-	{ 0, NULL, OPT_END_KIND, 0, NULL, NULL, NULL, 0, false }
-};
+static const struct opt opts[] = { { 0, "thread", OPT_TEXT, AT(struct complete, thread),
+						   "ID", "ids of this thread", NULL,
+						   COMPLETE_THREAD, false },
+	{ 0, NULL, OPT_END_KIND, 0, NULL, NULL, NULL, 0, false } };
 
-const struct cmd cmd_complete = {
-	.name = "__complete", .args = "thread|checkpoint|ns [WORD]", .min_args = 1, .max_args = 2,
+const struct cmd cmd_complete = { .name = "__complete",
+	.args = "thread|checkpoint|ns [WORD]",
+	.min_args = 1,
+	.max_args = 2,
 	.summary = "print live words for a shell's completion",
-	.opts = opts, .size = sizeof(struct complete), .hidden = true, .run = complete
-};
+	.opts = opts,
+	.size = sizeof(struct complete),
+	.hidden = true,
+	.run = complete };

@@ -108,7 +108,10 @@ static int doc(struct cli *cli)
 	return 0;
 }
 
-const struct cmd cmd_doc = {
-	.name = "doc", .args = "man COMMAND|bash|zsh|fish", .min_args = 1, .max_args = 2,
-	.summary = "print what is generated from the tables", .hidden = true, .run = doc
-};
+const struct cmd cmd_doc = { .name = "doc",
+	.args = "man COMMAND|bash|zsh|fish",
+	.min_args = 1,
+	.max_args = 2,
+	.summary = "print what is generated from the tables",
+	.hidden = true,
+	.run = doc };

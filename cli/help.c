@@ -9,17 +9,17 @@
 
 #include "frame.h"
 
-#define STEP 7          /* columns of one indentation */
+#define STEP 7 /* columns of one indentation */
 #define DEEPEST 6
 #define MAX_ARGS 12
 
 struct man {
 	struct ckpt_buf *to;
 	const struct man_look *look;
-	struct ckpt_buf word;   /* the word being put together, with its styles */
+	struct ckpt_buf word; /* the word being put together, with its styles */
 	size_t word_width, column, base, indent;
 	size_t outer[DEEPEST], depth;
-	char style;             /* 'R', 'B', 'I' */
+	char style; /* 'R', 'B', 'I' */
 	bool nofill, tag, glued, blank;
 };
 
@@ -102,10 +102,9 @@ static void set_style(struct man *m, char style)
 /* The escape after a backslash; returns its length. */
 static size_t put_escape(struct man *m, const char *p, size_t n)
 {
-	static const char named[][2][4] = {
-		{ "bu", "•" }, { "em", "—" }, { "en", "–" }, { "aq", "'" }, { "dq", "\"" },
-		{ "ti", "~" }, { "ha", "^" }, { "lq", "“" }, { "rq", "”" }, { "ga", "`" }
-	};
+	static const char named[][2][4] = { { "bu", "•" }, { "em", "—" }, { "en", "–" },
+		{ "aq", "'" }, { "dq", "\"" }, { "ti", "~" }, { "ha", "^" },
+		{ "lq", "“" }, { "rq", "”" }, { "ga", "`" } };
 
 	if (n == 0)
 		return 0;
@@ -199,7 +198,8 @@ static size_t split_args(struct ckpt_view *to, struct ckpt_view line)
 }
 
 /* .B a b: all in one style; .BR a b c: alternating, without spaces between. */
-static void font_macro(struct man *m, const char *name, const struct ckpt_view *args, size_t n)
+static void font_macro(
+		struct man *m, const char *name, const struct ckpt_view *args, size_t n)
 {
 	struct ckpt_buf text = { 0 };
 
@@ -260,7 +260,7 @@ static bool is(const char *name, const char *a, const char *b)
 }
 
 static void structure_macro(struct man *m, const char *name, const struct ckpt_view *args,
-	size_t n, struct ckpt_view rest)
+		size_t n, struct ckpt_view rest)
 {
 	if (is(name, "PP", "sp") || is(name, "P", "LP")) {
 		blank_line(m);

@@ -18,9 +18,8 @@
 
 #define TRIES 3
 
-const struct cmd *const commands[] = {
-	&cmd_list, &cmd_show, &cmd_help, &cmd_completion, &cmd_doc, &cmd_complete, NULL
-};
+const struct cmd *const commands[] = { &cmd_list, &cmd_show, &cmd_help, &cmd_completion,
+	&cmd_doc, &cmd_complete, NULL };
 
 const struct cmd *cmd_find(const char *name)
 {
@@ -35,30 +34,23 @@ const struct cmd *cmd_find(const char *name)
 static const struct {
 	int code, exit;
 	const char *name;
-} errors[] = {
-	{ CKPT_EUSAGE, 2, "usage" },
-	{ CKPT_EMISSING, 4, "store_missing" },
-	{ CKPT_EUNSUPPORTED, 7, "store_unsupported" },
-	{ CKPT_EBUSY, 6, "store_locked" },
-	{ CKPT_ECONNECT, 5, "connect_failed" },
-	{ CKPT_ENOTFOUND, 4, "not_found" },
-	{ CKPT_EAMBIGUOUS, 4, "ambiguous" },
-	{ CKPT_EREFUSED, 7, "refused" },
-	{ CKPT_ECORRUPT, 8, "integrity" },
-	{ CKPT_EINCOMPLETE, 3, "incomplete" },
-	{ CKPT_EIO, 9, "io" },
-	{ CKPT_ENOMEM, 9, "no_memory" },
-	{ CKPT_EINTERRUPTED, 128, "interrupted" },
-	{ CKPT_EINTERNAL, 70, "internal" }
-};
+} errors[] = { { CKPT_EUSAGE, 2, "usage" }, { CKPT_EMISSING, 4, "store_missing" },
+	{ CKPT_EUNSUPPORTED, 7, "store_unsupported" }, { CKPT_EBUSY, 6, "store_locked" },
+	{ CKPT_ECONNECT, 5, "connect_failed" }, { CKPT_ENOTFOUND, 4, "not_found" },
+	{ CKPT_EAMBIGUOUS, 4, "ambiguous" }, { CKPT_EREFUSED, 7, "refused" },
+	{ CKPT_ECORRUPT, 8, "integrity" }, { CKPT_EINCOMPLETE, 3, "incomplete" },
+	{ CKPT_EIO, 9, "io" }, { CKPT_ENOMEM, 9, "no_memory" },
+	{ CKPT_EINTERRUPTED, 128, "interrupted" }, { CKPT_EINTERNAL, 70, "internal" } };
 #define NERRORS (sizeof(errors) / sizeof(*errors))
 
 int cli_exit_code(int code)
 {
 	for (size_t i = 0; i < NERRORS; i++)
 		if (errors[i].code == code)
-			return errors[i].exit == 128 ? 128 + (sink_signal() ? sink_signal() : SIGINT) :
-				errors[i].exit;
+			return errors[i].exit == 128
+			                       ? 128 + (sink_signal() ? sink_signal()
+								      : SIGINT)
+			                       : errors[i].exit;
 	return code == CKPT_OK ? 0 : 70;
 }
 
@@ -125,7 +117,7 @@ static void put_error_json(const struct ckpt_error *err)
 	struct ckpt_buf b = { 0 };
 
 	ckpt_buf_addf(&b, "{\"type\":\"error\",\"code\":\"%s\",\"exit\":%d,\"message\":",
-		cli_error_name(err->code), cli_exit_code(err->code));
+			cli_error_name(err->code), cli_exit_code(err->code));
 	ckpt_json_string(&b, ckpt_view_of(err->text));
 	ckpt_buf_puts(&b, ",\"hint\":");
 	if (*err->hint)
@@ -133,7 +125,7 @@ static void put_error_json(const struct ckpt_error *err)
 	else
 		ckpt_buf_puts(&b, "null");
 	ckpt_buf_addf(&b, ",\"retryable\":%s}\n",
-		cli_exit_code(err->code) == 6 ? "true" : "false");
+			cli_exit_code(err->code) == 6 ? "true" : "false");
 	put_stderr(&b);
 }
 
@@ -176,12 +168,14 @@ static void on_trace(void *arg, const char *line)
 static int open_store(struct cli *cli)
 {
 	const char *name = cli->g.store ? cli->g.store : getenv("CKPT_STORE");
-	struct ckpt_config config = {
-		.schema = cli->g.schema, .layout = cli->g.layout,
-		.aes_key_file = cli->g.aes_key_file, .aes_key = getenv("LANGGRAPH_AES_KEY"),
-		.lock_wait = cli->g.lock_wait, .note = on_note, .arg = cli,
-		.trace = cli->g.verbose >= 2 ? on_trace : NULL
-	};
+	struct ckpt_config config = { .schema = cli->g.schema,
+		.layout = cli->g.layout,
+		.aes_key_file = cli->g.aes_key_file,
+		.aes_key = getenv("LANGGRAPH_AES_KEY"),
+		.lock_wait = cli->g.lock_wait,
+		.note = on_note,
+		.arg = cli,
+		.trace = cli->g.verbose >= 2 ? on_trace : NULL };
 	struct ckpt_about about;
 	int rc;
 
@@ -193,8 +187,9 @@ static int open_store(struct cli *cli)
 	rc = ckpt_store_open(&cli->store, name, &config, &cli->err);
 	if (rc < 0 || cli->g.verbose < 1 || ckpt_store_about(cli->store, &about) < 0)
 		return rc;
-	cli_note(cli, "store %s (%s, layout %s%s%s)", about.uri, about.engine, about.layout,
-		about.schema ? ", schema " : "", about.schema ? about.schema : "");
+	cli_note(cli, "store %s (%s, layout %s%s%s)", about.uri, about.engine,
+			about.layout, about.schema ? ", schema " : "",
+			about.schema ? about.schema : "");
 	return 0;
 }
 
@@ -260,9 +255,11 @@ static int run_on_store(struct cli *cli)
 	}
 	memset(&cli->err, 0, sizeof(cli->err));
 	if (sink_signal())
-		return settle(cli, ckpt_fail(&cli->err, CKPT_EINTERRUPTED, "stopped by a signal"));
+		return settle(cli, ckpt_fail(&cli->err, CKPT_EINTERRUPTED,
+						   "stopped by a signal"));
 	ckpt_fail(&cli->err, CKPT_EBUSY, "the store keeps changing while it is read");
-	ckpt_hint(&cli->err, "run it again when the application rests, or as the store's owner");
+	ckpt_hint(&cli->err, "run it again when the application rests, or as the store's "
+	                     "owner");
 	return settle(cli, CKPT_EBUSY);
 }
 

@@ -1,8 +1,8 @@
 /*
  * opt.c - from argv to structs, driven by the option tables.
  *
- * Here: the common options, the parser, did-you-mean. Not here: texts made from the tables
- * (usage.c, doc.c), what an option means (the command).
+ * Here: the common options and the parser. Not here: texts made from the tables (usage.c, doc.c),
+ * what an option means (the command).
  */
 #include <errno.h>
 #include <stdarg.h>
@@ -12,18 +12,21 @@
 
 #include "cmd.h"
 
-#define LONGEST_WORD 40
-
+/* clang-format off */
 const struct opt common_options[] = {
 	{ 0, "", OPT_GROUP, 0, NULL, "Store", NULL, 0, false },
 	{ 's', "store", OPT_TEXT, AT(struct globals, store), "STORE",
-		"the store to read: file, URI or DSN (default: $CKPT_STORE)", NULL, COMPLETE_FILE, false },
+		"the store to read: file, URI or DSN (default: $CKPT_STORE)", NULL,
+		COMPLETE_FILE, false },
 	{ 0, "schema", OPT_TEXT, AT(struct globals, schema), "NAME",
-		"PostgreSQL schema (default: the first that holds a known layout)", NULL, 0, false },
+		"PostgreSQL schema (default: the first that holds a known layout)",
+		NULL, 0, false },
 	{ 0, "layout", OPT_TEXT, AT(struct globals, layout), "NAME",
-		"take the store for this layout where detection is ambiguous", NULL, 0, false },
+		"take the store for this layout where detection is ambiguous",
+		NULL, 0, false },
 	{ 0, "aes-key-file", OPT_TEXT, AT(struct globals, aes_key_file), "FILE",
-		"key of encrypted values (default: $LANGGRAPH_AES_KEY)", NULL, COMPLETE_FILE, false },
+		"key of encrypted values (default: $LANGGRAPH_AES_KEY)",
+		NULL, COMPLETE_FILE, false },
 	{ 0, "lock-wait", OPT_DURATION, AT(struct globals, lock_wait), "DURATION",
 		"how long to wait for a locked store (default: 5s)", NULL, 0, false },
 	{ 0, "", OPT_GROUP, 0, NULL, "Output", NULL, 0, false },
@@ -38,9 +41,11 @@ const struct opt common_options[] = {
 	{ 'v', "verbose", OPT_COUNT, AT(struct globals, verbose), NULL,
 		"say more; twice: print every SQL statement", NULL, 0, false },
 	{ 0, "color", OPT_ENUM, AT(struct globals, color), "WHEN",
-		"colour: auto, always or never", "auto|always|never", COMPLETE_CHOICES, false },
+		"colour: auto, always or never", "auto|always|never",
+		COMPLETE_CHOICES, false },
 	{ 0, "time", OPT_ENUM, AT(struct globals, time), "FORM",
-		"times for people: relative or iso", "relative|iso", COMPLETE_CHOICES, false },
+		"times for people: relative or iso", "relative|iso",
+		COMPLETE_CHOICES, false },
 	{ 0, "no-pager", OPT_FLAG, AT(struct globals, no_pager), NULL,
 		"do not start a pager", NULL, 0, false },
 	{ 'h', "help", OPT_FLAG, AT(struct globals, help), NULL,
@@ -49,57 +54,7 @@ const struct opt common_options[] = {
 		"print the version and exit", NULL, 0, false },
 	{ 0, NULL, OPT_END_KIND, 0, NULL, NULL, NULL, 0, false }
 };
-
-/* ---- did you mean ---------------------------------------------------------------------------- */
-
-static size_t least(size_t a, size_t b)
-{
-	return a < b ? a : b;
-}
-
-/* Edits (insert, delete, replace, swap of neighbours) from a to b; both short. */
-static size_t edit_distance(const char *a, const char *b)
-{
-	size_t na = strlen(a), nb = strlen(b);
-	size_t d[LONGEST_WORD + 1][LONGEST_WORD + 1];
-
-	if (na > LONGEST_WORD || nb > LONGEST_WORD)
-		return LONGEST_WORD;
-	for (size_t i = 0; i <= na; i++)
-		d[i][0] = i;
-	for (size_t j = 0; j <= nb; j++)
-		d[0][j] = j;
-	for (size_t i = 1; i <= na; i++)
-		for (size_t j = 1; j <= nb; j++) {
-			size_t cost = a[i - 1] != b[j - 1];
-			size_t best = least(d[i - 1][j] + 1, d[i][j - 1] + 1);
-
-			best = least(best, d[i - 1][j - 1] + cost);
-			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
-				best = least(best, d[i - 2][j - 2] + 1);
-			d[i][j] = best;
-		}
-	return d[na][nb];
-}
-
-const char *opt_nearest(const char *word, const char *const *names)
-{
-	const char *best = NULL;
-	size_t n = strlen(word), limit = 1 + n / 4, least_seen = SIZE_MAX;
-
-	for (size_t i = 0; names[i]; i++) {
-		size_t d = edit_distance(word, names[i]);
-
-		/* abbreviations are not taken, but what was meant is plain */
-		if (n >= 2 && strncmp(word, names[i], n) == 0)
-			d = 1;
-		if (d <= limit && d < least_seen) {
-			best = names[i];
-			least_seen = d;
-		}
-	}
-	return best;
-}
+/* clang-format on */
 
 int cli_usage(struct cli *cli, const char *fmt, ...)
 {
@@ -116,14 +71,14 @@ int cli_usage(struct cli *cli, const char *fmt, ...)
 
 struct parser {
 	struct cli *cli;
-	int argc, at;           /* argv[at] is the next word */
+	int argc, at; /* argv[at] is the next word */
 	char **argv;
 };
 
 struct found {
 	const struct opt *opt;
-	char *base;             /* the struct it is filled into */
-	char shown[64];         /* as the user wrote it: "--store", "-s" */
+	char *base;     /* the struct it is filled into */
+	char shown[64]; /* as the user wrote it: "--store", "-s" */
 };
 
 static bool is_option(const struct opt *o)
@@ -131,19 +86,21 @@ static bool is_option(const struct opt *o)
 	return o->kind != OPT_GROUP;
 }
 
-static const struct opt *table_find(const struct opt *table, const char *name, size_t n,
-	char letter)
+static const struct opt *table_find(
+		const struct opt *table, const char *name, size_t n, char letter)
 {
 	for (const struct opt *o = table; o && o->name; o++) {
 		if (!is_option(o))
 			continue;
-		if (letter ? o->letter == letter : strlen(o->name) == n && !memcmp(o->name, name, n))
+		if (letter ? o->letter == letter
+			   : strlen(o->name) == n && !memcmp(o->name, name, n))
 			return o;
 	}
 	return NULL;
 }
 
-static bool find(struct found *out, struct cli *cli, const char *name, size_t n, char letter)
+static bool find(struct found *out, struct cli *cli, const char *name, size_t n,
+		char letter)
 {
 	out->base = cli->opts;
 	out->opt = cli->cmd ? table_find(cli->cmd->opts, name, n, letter) : NULL;
@@ -154,7 +111,8 @@ static bool find(struct found *out, struct cli *cli, const char *name, size_t n,
 	if (letter)
 		snprintf(out->shown, sizeof(out->shown), "-%c", letter);
 	else
-		snprintf(out->shown, sizeof(out->shown), "--%.*s", (int)(n < 50 ? n : 50), name);
+		snprintf(out->shown, sizeof(out->shown), "--%.*s", (int)(n < 50 ? n : 50),
+				name);
 	return out->opt != NULL;
 }
 
@@ -180,12 +138,14 @@ static int unknown_option(struct cli *cli, const struct found *f, bool is_long)
 		near = opt_nearest(f->shown + 2, names);
 	}
 	if (near)
-		return cli_usage(cli, "no option '%s'; did you mean '--%s'?", f->shown, near);
+		return cli_usage(cli, "no option '%s'; did you mean '--%s'?", f->shown,
+				near);
 	cli_usage(cli, "no option '%s'", f->shown);
 	if (cli->cmd)
 		ckpt_hint(&cli->err, "options: ckpt %s -h", cli->cmd->name);
 	else
-		ckpt_hint(&cli->err, "options of a command go after its name; see ckpt -h");
+		ckpt_hint(&cli->err,
+				"options of a command go after its name; see ckpt -h");
 	return CKPT_EUSAGE;
 }
 
@@ -200,7 +160,8 @@ static int list_add(struct opt_list *list, const char *value, struct cli *cli)
 	return 0;
 }
 
-static int bad_value(struct cli *cli, const struct found *f, const char *value, const char *what)
+static int bad_value(struct cli *cli, const struct found *f, const char *value,
+		const char *what)
 {
 	return cli_usage(cli, "%s: '%s' is not %s", f->shown, value, what);
 }
@@ -212,13 +173,15 @@ static int set_int(struct cli *cli, const struct found *f, const char *value, in
 
 	errno = 0;
 	n = strtoll(value, &end, 10);
-	if (errno || end == value || *end || strspn(value, "-0123456789") != strlen(value))
+	if (errno || end == value || *end ||
+			strspn(value, "-0123456789") != strlen(value))
 		return bad_value(cli, f, value, "a number");
 	*to = n;
 	return 0;
 }
 
-static int set_duration(struct cli *cli, const struct found *f, const char *value, int64_t *to)
+static int set_duration(
+		struct cli *cli, const struct found *f, const char *value, int64_t *to)
 {
 	size_t n = strlen(value);
 
@@ -232,16 +195,19 @@ static int set_duration(struct cli *cli, const struct found *f, const char *valu
 	return CKPT_EUSAGE;
 }
 
-static int set_size(struct cli *cli, const struct found *f, const char *value, int64_t *to)
+static int set_size(
+		struct cli *cli, const struct found *f, const char *value, int64_t *to)
 {
 	if (ckpt_size_parse(to, value))
 		return 0;
 	bad_value(cli, f, value, "a size");
-	ckpt_hint(&cli->err, "a size has a unit: 10MB is 10000000 bytes, 10MiB is 10485760");
+	ckpt_hint(&cli->err,
+			"a size has a unit: 10MB is 10000000 bytes, 10MiB is 10485760");
 	return CKPT_EUSAGE;
 }
 
-static int set_time(struct cli *cli, const struct found *f, const char *value, int64_t *to)
+static int set_time(
+		struct cli *cli, const struct found *f, const char *value, int64_t *to)
 {
 	if (ckpt_time_parse(to, ckpt_view_of(value), cli->now))
 		return 0;
@@ -300,7 +266,8 @@ static int set_value(struct cli *cli, const struct found *f, const char *value)
 	case OPT_GROUP:
 		break;
 	}
-	return ckpt_fail(&cli->err, CKPT_EINTERNAL, "option table of '%s' is wrong", f->shown);
+	return ckpt_fail(&cli->err, CKPT_EINTERNAL, "option table of '%s' is wrong",
+			f->shown);
 }
 
 static bool takes_value(const struct opt *o)
@@ -318,11 +285,13 @@ static const char *next_value(struct parser *p, const struct found *f)
 		cli_usage(p->cli, "%s needs a value: %s", f->shown, f->opt->value);
 		return NULL;
 	}
-	if (!strncmp(word, "--", 2) && (!word[2] ||
-		find(&other, p->cli, word + 2, strcspn(word + 2, "="), 0))) {
+	if (!strncmp(word, "--", 2) &&
+			(!word[2] || find(&other, p->cli, word + 2,
+						     strcspn(word + 2, "="), 0))) {
 		cli_usage(p->cli, "%s needs a value: %s", f->shown, f->opt->value);
 		if (f->shown[1] == '-')
-			ckpt_hint(&p->cli->err, "if '%s' is the value, write %s=%s", word, f->shown, word);
+			ckpt_hint(&p->cli->err, "if '%s' is the value, write %s=%s", word,
+					f->shown, word);
 		return NULL;
 	}
 	p->at++;
@@ -378,8 +347,8 @@ static void set_defaults(const struct opt *table, char *base)
 	for (const struct opt *o = table; o && o->name; o++) {
 		if (o->kind == OPT_ENUM)
 			*(int *)(void *)(base + o->at) = -1;
-		else if (o->kind == OPT_INT || o->kind == OPT_SIZE || o->kind == OPT_DURATION ||
-			o->kind == OPT_TIME)
+		else if (o->kind == OPT_INT || o->kind == OPT_SIZE ||
+				o->kind == OPT_DURATION || o->kind == OPT_TIME)
 			*(int64_t *)(void *)(base + o->at) = CKPT_UNKNOWN;
 	}
 }
@@ -438,11 +407,11 @@ static int check_args(struct cli *cli)
 		cli_usage(cli, "%s needs an argument: %s", cmd->name, cmd->args);
 	else if (cli->nargs > cmd->max_args)
 		cli_usage(cli, "%s: '%s' is one argument too many", cmd->name,
-			cli->args[cmd->max_args]);
+				cli->args[cmd->max_args]);
 	else
 		return 0;
-	ckpt_hint(&cli->err, "usage: ckpt %s%s%s", cmd->name, cmd->args && *cmd->args ? " " : "",
-		cmd->args ? cmd->args : "");
+	ckpt_hint(&cli->err, "usage: ckpt %s%s%s", cmd->name,
+			cmd->args && *cmd->args ? " " : "", cmd->args ? cmd->args : "");
 	return CKPT_EUSAGE;
 }
 
@@ -451,9 +420,11 @@ static int check_common(struct cli *cli)
 	struct globals *g = &cli->g;
 
 	if (g->json + g->ndjson + (g->porcelain != NULL) > 1)
-		return cli_usage(cli, "--json, --ndjson and --porcelain exclude each other");
+		return cli_usage(cli,
+				"--json, --ndjson and --porcelain exclude each other");
 	if (g->porcelain && *g->porcelain && strcmp(g->porcelain, "v1") != 0)
-		return cli_usage(cli, "--porcelain: no version '%s', there is v1", g->porcelain);
+		return cli_usage(cli, "--porcelain: no version '%s', there is v1",
+				g->porcelain);
 	if (g->lock_wait == CKPT_UNKNOWN)
 		g->lock_wait = INT64_C(5000000000);
 	return 0;

@@ -54,14 +54,15 @@ static int put_store(struct cli *cli)
 		ckpt_buf_puts(to, ",\"schema\":");
 		put_string_or_null(to, about.schema);
 	}
-	ckpt_buf_addf(to, ",\"writers\":[%s%s%s]}", about.writers & CKPT_PYTHON ? "\"python\"" : "",
-		about.writers == (CKPT_PYTHON | CKPT_JS) ? "," : "",
-		about.writers & CKPT_JS ? "\"js\"" : "");
+	ckpt_buf_addf(to, ",\"writers\":[%s%s%s]}",
+			about.writers & CKPT_PYTHON ? "\"python\"" : "",
+			about.writers == (CKPT_PYTHON | CKPT_JS) ? "," : "",
+			about.writers & CKPT_JS ? "\"js\"" : "");
 	return 0;
 }
 
-int out_begin(struct cli *cli, const char *format, const char *type, const struct col *cols,
-	bool with_long)
+int out_begin(struct cli *cli, const char *format, const char *type,
+		const struct col *cols, bool with_long)
 {
 	struct out *out = cli->out;
 	size_t start = out->pending.n;
@@ -72,7 +73,8 @@ int out_begin(struct cli *cli, const char *format, const char *type, const struc
 	out->cols = cols;
 	out->with_long = with_long;
 	if (out->form == FORM_JSON) {
-		ckpt_buf_addf(&out->pending, "{\"format\":\"ckpt.%s/1\",\"store\":", format);
+		ckpt_buf_addf(&out->pending,
+				"{\"format\":\"ckpt.%s/1\",\"store\":", format);
 		rc = put_store(cli);
 		if (rc < 0) {
 			if (!out->pending.failed)
@@ -150,7 +152,8 @@ static void json_row(struct out *out, const struct field *fields)
 	ckpt_buf_puts(to, out->form == FORM_NDJSON ? "}\n" : "}");
 }
 
-static void porcelain_cell(struct ckpt_buf *to, const struct col *c, const struct field *f)
+static void porcelain_cell(
+		struct ckpt_buf *to, const struct col *c, const struct field *f)
 {
 	char time[40];
 
@@ -295,8 +298,8 @@ static void put_members(struct out *out, bool comma, bool failed)
 		ckpt_buf_add(to, out->members.p, out->members.n);
 	}
 	if (failed)
-		ckpt_buf_puts(to, comma || out->members.n ? ",\"complete\":false" :
-			"\"complete\":false");
+		ckpt_buf_puts(to, comma || out->members.n ? ",\"complete\":false"
+							  : "\"complete\":false");
 }
 
 static void close_document(struct out *out, bool failed)

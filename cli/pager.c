@@ -16,13 +16,13 @@
 
 #define DEFAULT_PAGER "less -FRX"
 
-static volatile pid_t running;          /* read by the signal handler that waits for it */
+static volatile pid_t running; /* read by the signal handler that waits for it */
 
 /* Is the first word of a command in $PATH? Words with shell syntax are left to the shell. */
 static bool installed(const char *command)
 {
 	size_t n = strspn(command, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-		"0123456789_./+-");
+				   "0123456789_./+-");
 	const char *path = getenv("PATH");
 	char file[4096];
 
@@ -35,7 +35,8 @@ static bool installed(const char *command)
 	for (path = path ? path : "/usr/bin:/bin"; *path;) {
 		size_t dir = strcspn(path, ":");
 
-		snprintf(file, sizeof(file), "%.*s/%.*s", (int)dir, path, (int)n, command);
+		snprintf(file, sizeof(file), "%.*s/%.*s", (int)dir, path, (int)n,
+				command);
 		if (access(file, X_OK) == 0)
 			return true;
 		path += dir + (path[dir] == ':');

@@ -5,9 +5,9 @@
 #define PAGES_H
 
 struct page {
-	const char *name;       /* file name: "ckpt-list.1" */
-	const char *text;       /* man(7) source */
+	const char *name; /* file name: "ckpt-list.1" */
+	const char *text; /* man(7) source */
 };
-extern const struct page pages[];       /* ends with a NULL name */
+extern const struct page pages[]; /* ends with a NULL name */
 
 #endif

@@ -18,7 +18,7 @@
 
 /* ---- signals ----------------------------------------------------------------------------- */
 
-static volatile sig_atomic_t asked;             /* the signal that asked us to stop */
+static volatile sig_atomic_t asked; /* the signal that asked us to stop */
 static volatile sig_atomic_t pager_fd = -1;
 
 /* The command did not get to it in time: die of the signal, but not before the pager. */
@@ -86,7 +86,8 @@ static int lose(struct cli *cli, int why)
 	out->pending.n = 0;
 	/* whoever leaves a pager has seen enough; that is no failure */
 	out->quit = out->paged && why == EPIPE;
-	return ckpt_fail(&cli->err, CKPT_EIO, "cannot write to standard output: %s", strerror(why));
+	return ckpt_fail(&cli->err, CKPT_EIO, "cannot write to standard output: %s",
+			strerror(why));
 }
 
 static int write_all(int fd, const char *p, size_t n)
@@ -110,7 +111,7 @@ static int write_out(struct cli *cli, const char *p, size_t n)
 	int why;
 
 	if (n && !out->paged && out->terminal && cli->cmd && cli->cmd->pages &&
-		out->form == FORM_TEXT) {
+			out->form == FORM_TEXT) {
 		int fd = pager_open(out, &cli->g);
 
 		if (fd >= 0)
@@ -135,8 +136,8 @@ static int spool_open(struct cli *cli)
 		unlink(name.p);
 	ckpt_buf_free(&name);
 	if (fd < 0)
-		return ckpt_fail(&cli->err, CKPT_EIO, "cannot create a temporary file: %s",
-			strerror(errno));
+		return ckpt_fail(&cli->err, CKPT_EIO,
+				"cannot create a temporary file: %s", strerror(errno));
 	cli->out->spool = fd;
 	return 0;
 }
@@ -155,7 +156,8 @@ static int spool_flush(struct cli *cli)
 	if (!why)
 		return 0;
 	out->lost = why;
-	return ckpt_fail(&cli->err, CKPT_EIO, "cannot write a temporary file: %s", strerror(why));
+	return ckpt_fail(&cli->err, CKPT_EIO, "cannot write a temporary file: %s",
+			strerror(why));
 }
 
 int sink_flush(struct cli *cli, bool all)
@@ -192,7 +194,7 @@ static int unspool(struct cli *cli)
 		rc = write_out(cli, block, (size_t)n);
 	if (n < 0)
 		rc = ckpt_fail(&cli->err, CKPT_EIO, "cannot read a temporary file: %s",
-			strerror(errno));
+				strerror(errno));
 	free(block);
 	close(out->spool);
 	out->spool = -1;

@@ -14,7 +14,8 @@
 
 static bool shown(const struct out *out, const struct col *c)
 {
-	return c->head && !(c->flags & COL_NO_TEXT) && (out->with_long || !(c->flags & COL_LONG));
+	return c->head && !(c->flags & COL_NO_TEXT) &&
+	       (out->with_long || !(c->flags & COL_LONG));
 }
 
 static bool right(const struct col *c)
@@ -28,7 +29,7 @@ static bool shrinks(const struct col *c)
 }
 
 static void format_cell(struct ckpt_buf *to, struct cli *cli, const struct col *c,
-	const struct field *f)
+		const struct field *f)
 {
 	switch (c->kind) {
 	case COL_TEXT:
@@ -72,8 +73,8 @@ static void spaces(struct ckpt_buf *to, size_t n)
 		ckpt_buf_puts(to, " ");
 }
 
-static void put_cell(struct cli *cli, const struct col *c, struct ckpt_view v, size_t width,
-	bool last)
+static void put_cell(struct cli *cli, const struct col *c, struct ckpt_view v,
+		size_t width, bool last)
 {
 	struct ckpt_buf *to = &cli->out->pending;
 	size_t has = text_width(v), pad = has < width ? width - has : 0;
@@ -97,7 +98,7 @@ static void fit(struct table *t, const struct col *const *cols, size_t n, size_t
 
 		for (size_t i = 0; i < n; i++)
 			if (shrinks(cols[i]) && t->width[i] > NARROWEST &&
-				(widest == n || t->width[i] > t->width[widest]))
+					(widest == n || t->width[i] > t->width[widest]))
 				widest = i;
 		if (widest == n)
 			return;
@@ -112,8 +113,8 @@ static void put_heading(struct cli *cli, const struct col *const *cols, size_t n
 
 	ckpt_buf_puts(to, out_style(cli, "\033[1m"));
 	for (size_t i = 0; i < n; i++)
-		put_cell(cli, cols[i], ckpt_view_of(cols[i]->head), cli->out->table.width[i],
-			i + 1 == n);
+		put_cell(cli, cols[i], ckpt_view_of(cols[i]->head),
+				cli->out->table.width[i], i + 1 == n);
 	ckpt_buf_puts(to, out_style(cli, "\033[0m"));
 	ckpt_buf_puts(to, "\n");
 }
@@ -148,7 +149,7 @@ void table_flush(struct cli *cli)
 	}
 	for (size_t k = 0; k < t->ncells; k++) {
 		put_cell(cli, cols[k % n], cell_view(t, &t->cells[k]), t->width[k % n],
-			k % n + 1 == n);
+				k % n + 1 == n);
 		if (k % n + 1 == n)
 			ckpt_buf_puts(&cli->out->pending, "\n");
 	}

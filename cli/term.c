@@ -23,7 +23,8 @@ static int number(const char *s)
 static int width(void)
 {
 	struct winsize ws;
-	int forced = number(getenv("CKPT_FORCE_TTY")), columns = number(getenv("COLUMNS"));
+	int forced = number(getenv("CKPT_FORCE_TTY")),
+	    columns = number(getenv("COLUMNS"));
 
 	if (forced > 1)
 		return forced;
@@ -56,7 +57,8 @@ void term_look(struct out *out, const struct globals *g)
 {
 	const char *force = getenv("CKPT_FORCE_TTY");
 
-	out->terminal = (force && *force && strcmp(force, "0") != 0) || isatty(STDOUT_FILENO);
+	out->terminal = (force && *force && strcmp(force, "0") != 0) ||
+	                isatty(STDOUT_FILENO);
 	out->width = width();
 	out->color = color(out, g);
 	out->form = form(out, g);

@@ -13,6 +13,7 @@ struct range {
 	uint32_t from, to;
 };
 
+/* clang-format off */
 /* What must not reach a terminal: controls, bidi marks, invisible and format characters. */
 static const struct range harmful[] = {
 	{ 0x00, 0x1f }, { 0x7f, 0x9f }, { 0xad, 0xad }, { 0x61c, 0x61c }, { 0x180e, 0x180e },
@@ -35,6 +36,7 @@ static const struct range wide[] = {
 	{ 0xff00, 0xff60 }, { 0xffe0, 0xffe6 }, { 0x1f300, 0x1f64f }, { 0x1f680, 0x1f6ff },
 	{ 0x1f900, 0x1f9ff }, { 0x1fa70, 0x1faff }, { 0x20000, 0x3fffd }
 };
+/* clang-format on */
 
 static bool in_ranges(uint32_t cp, const struct range *r, size_t n)
 {

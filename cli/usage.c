@@ -22,7 +22,7 @@ void doc_names(char to[static 64], const struct opt *o)
 		snprintf(to, 64, "%s--%s[=%s]", letter, o->name, o->value);
 	else
 		snprintf(to, 64, "%s--%s%s%s", letter, o->name, o->value ? " " : "",
-			o->value ? o->value : "");
+				o->value ? o->value : "");
 }
 
 static void put_group(struct ckpt_buf *to, const char *title)
@@ -43,7 +43,8 @@ static void put_own_options(struct ckpt_buf *to, const struct opt *table)
 			doc_names(names, o);
 			/* no letter: align the long name with the others */
 			ckpt_buf_addf(to, "  %s%-*s  %s\n", o->letter ? "" : "    ",
-				o->letter ? NAME_WIDTH : NAME_WIDTH - 4, names, o->help);
+					o->letter ? NAME_WIDTH : NAME_WIDTH - 4, names,
+					o->help);
 		}
 	}
 }
@@ -83,15 +84,18 @@ static void put_sentence(struct ckpt_buf *to, const char *summary)
 static void help_program(struct ckpt_buf *to)
 {
 	ckpt_buf_puts(to, "Look into the checkpoint stores of LangGraph agents.\n\n"
-		"Usage  ckpt COMMAND [OPTION…] [ARGUMENT…]\n");
+			  "Usage  ckpt COMMAND [OPTION…] [ARGUMENT…]\n");
 	put_group(to, "Commands");
 	for (size_t i = 0; commands[i]; i++)
 		if (!commands[i]->hidden)
-			ckpt_buf_addf(to, "  %-12s%s\n", commands[i]->name, commands[i]->summary);
+			ckpt_buf_addf(to, "  %-12s%s\n", commands[i]->name,
+					commands[i]->summary);
 	put_common_options(to);
-	ckpt_buf_puts(to, "\nOptions of a command: ckpt COMMAND -h      Full manual: ckpt help "
-		"[COMMAND|TOPIC]\n"
-		"Topics: addresses environment exit-codes json layouts policies\n");
+	ckpt_buf_puts(to, "\nOptions of a command: ckpt COMMAND -h      Full manual: "
+	                  "ckpt help "
+			  "[COMMAND|TOPIC]\n"
+			  "Topics: addresses environment exit-codes json layouts "
+	                  "policies\n");
 }
 
 int opt_help(const struct cmd *cmd, struct ckpt_buf *to)
@@ -102,7 +106,7 @@ int opt_help(const struct cmd *cmd, struct ckpt_buf *to)
 	}
 	put_sentence(to, cmd->summary);
 	ckpt_buf_addf(to, "\nUsage  ckpt %s [OPTION…]%s%s\n", cmd->name,
-		cmd->args && *cmd->args ? " " : "", cmd->args ? cmd->args : "");
+			cmd->args && *cmd->args ? " " : "", cmd->args ? cmd->args : "");
 	if (cmd->examples) {
 		put_group(to, "Examples");
 		ckpt_buf_puts(to, cmd->examples);
@@ -112,7 +116,9 @@ int opt_help(const struct cmd *cmd, struct ckpt_buf *to)
 	put_own_options(to, cmd->opts);
 	put_common_options(to);
 	if (!cmd->hidden)
-		ckpt_buf_addf(to, "\nFull manual: ckpt help %s      Exit codes: ckpt help "
-			"exit-codes\n", cmd->name);
+		ckpt_buf_addf(to,
+				"\nFull manual: ckpt help %s      Exit codes: ckpt help "
+				"exit-codes\n",
+				cmd->name);
 	return to->failed ? CKPT_ENOMEM : 0;
 }

@@ -1,6 +1,7 @@
 /*
  * test_opt.c - the option parser: words in, a struct or a message out.
  */
+#include "../../cli/nearest.c"
 #include "../../cli/opt.c"
 #include "t.h"
 
@@ -12,6 +13,7 @@ struct sample {
 	int64_t number, size, wait, since;
 };
 
+/* clang-format off */
 static const struct opt table[] = {
 	{ 0, "", OPT_GROUP, 0, NULL, "Group", NULL, 0, false },
 	{ 'f', "flag", OPT_FLAG, AT(struct sample, flag), NULL, "a flag", NULL, 0, false },
@@ -28,11 +30,19 @@ static const struct opt table[] = {
 	{ 0, NULL, OPT_END_KIND, 0, NULL, NULL, NULL, 0, false }
 };
 
-static const struct cmd sample = { .name = "sample", .args = "[A [B]]", .max_args = 2,
-	.summary = "for tests", .opts = table, .size = sizeof(struct sample) };
-static const struct cmd needy = { .name = "needy", .args = "A", .min_args = 1, .max_args = 1,
-	.summary = "for tests" };
-static const struct cmd hidden = { .name = "hidden", .hidden = true, .summary = "for tests" };
+/* clang-format on */
+static const struct cmd sample = { .name = "sample",
+	.args = "[A [B]]",
+	.max_args = 2,
+	.summary = "for tests",
+	.opts = table,
+	.size = sizeof(struct sample) };
+static const struct cmd needy = {
+	.name = "needy", .args = "A", .min_args = 1, .max_args = 1, .summary = "for tests"
+};
+static const struct cmd hidden = {
+	.name = "hidden", .hidden = true, .summary = "for tests"
+};
 const struct cmd *const commands[] = { &sample, &needy, &hidden, NULL };
 
 #define MOST 12
@@ -69,9 +79,11 @@ static void describe(struct ckpt_buf *to, const struct cli *cli)
 		if (s->size != CKPT_UNKNOWN)
 			ckpt_buf_addf(to, " size=%lld", (long long)s->size);
 		if (s->wait != CKPT_UNKNOWN)
-			ckpt_buf_addf(to, " wait=%lld", (long long)(s->wait / 1000000000));
+			ckpt_buf_addf(to, " wait=%lld",
+					(long long)(s->wait / 1000000000));
 		if (s->since != CKPT_UNKNOWN)
-			ckpt_buf_addf(to, " since=%lld", (long long)(s->since / 1000000000));
+			ckpt_buf_addf(to, " since=%lld",
+					(long long)(s->since / 1000000000));
 		if (s->choice >= 0)
 			ckpt_buf_addf(to, " choice=%d", s->choice);
 	}
@@ -81,6 +93,7 @@ static void describe(struct ckpt_buf *to, const struct cli *cli)
 		ckpt_buf_addf(to, " [%s]", cli->args[i]);
 }
 
+/* clang-format off */
 static const struct {
 	const char *line;       /* words, separated by single blanks; _ stands for an empty word */
 	const char *want;       /* the description, or "! " and the message */
@@ -175,6 +188,7 @@ static const struct {
 	{ "\033[31m", "! no command '\\u{1b}[31m'", NULL }
 };
 
+/* clang-format on */
 static void check(const char *line, const char *want, const char *hint)
 {
 	char copy[200], empty[1] = "", name[] = "ckpt";
@@ -206,20 +220,24 @@ static void check(const char *line, const char *want, const char *hint)
 int main(void)
 {
 	static const char *const names[] = { "list", "show", "help", "completion", NULL };
-	struct { const char *word, *want; } near[] = {
-		{ "lst", "list" }, { "lsit", "list" }, { "shwo", "show" }, { "hlep", "help" },
-		{ "comp", "completion" }, { "complettion", "completion" }, { "prune", NULL },
-		{ "x", NULL }, { "", NULL },
-		{ "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", NULL }
-	};
+	struct {
+		const char *word, *want;
+	} near[] = { { "lst", "list" }, { "lsit", "list" }, { "shwo", "show" },
+		{ "hlep", "help" }, { "comp", "completion" },
+		{ "complettion", "completion" }, { "prune", NULL }, { "x", NULL },
+		{ "", NULL },
+		{ "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+		  "a",
+				NULL } };
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
 		check(cases[i].line, cases[i].want, cases[i].hint);
 	for (size_t i = 0; i < sizeof(near) / sizeof(*near); i++) {
 		const char *got = opt_nearest(near[i].word, names);
 
-		ok(got == near[i].want || (got && near[i].want && !strcmp(got, near[i].want)),
-			"nearest to '%s'", near[i].word);
+		ok(got == near[i].want || (got && near[i].want &&
+							  !strcmp(got, near[i].want)),
+				"nearest to '%s'", near[i].word);
 	}
 	return done();
 }

@@ -4,6 +4,7 @@
 #include "../../cli/text.c"
 #include "t.h"
 
+/* clang-format off */
 #define CASE(in, safe, porcelain) { in, sizeof(in) - 1, safe, porcelain }
 
 static const struct {
@@ -73,6 +74,7 @@ static const struct {
 	{ INT64_MAX, "in 86338 d" }, { INT64_MIN + 1, "127165 d ago" },
 };
 
+/* clang-format on */
 static void check(struct ckpt_buf *got, const char *want, const char *what)
 {
 	same(got->p, got->n, want, what);
@@ -115,7 +117,8 @@ int main(void)
 	text_json_member(&b, "k", (struct ckpt_view){ NULL, 0 });
 	check(&b, "\"k\":null", "JSON member without value");
 	text_json_member(&b, "k", CKPT_LIT("a\xff"));
-	check(&b, "\"k\":\"a\xef\xbf\xbd\",\"k_b64\":\"Yf8=\"", "JSON member that is not UTF-8");
+	check(&b, "\"k\":\"a\xef\xbf\xbd\",\"k_b64\":\"Yf8=\"",
+			"JSON member that is not UTF-8");
 	ckpt_buf_free(&b);
 	return done();
 }
