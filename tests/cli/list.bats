@@ -1,19 +1,18 @@
 #!/usr/bin/env bats
 # ckpt list: threads, checkpoints, filters, order, forms; exit codes and messages.
 
-bats_require_minimum_version 1.5.0
+# shellcheck disable=SC2030,SC2031,SC2034,SC2154  # each test is a subshell of bats
 load helper
 load stores
 
 setup() {
-	unset CKPT_STORE
-	hitl=$FIXTURES/py-hitl/store.db
+	unset CKPT_STORE CKPT_PAGER PAGER NO_COLOR CKPT_FORCE_TTY COLUMNS
+	cd "$BATS_TEST_TMPDIR" || return
 	db=$(store py-hitl)
-	[ "${hitl:+x}" ]
 }
 
 list() {
-	run --separate-stderr ckpt list -s "$db" "$@"
+	apart ckpt list -s "$db" "$@"
 }
 
 ids_of() { # THREAD [SQL]: as the saver lists them
@@ -26,60 +25,60 @@ ids_of() { # THREAD [SQL]: as the saver lists them
 @test "threads: four porcelain columns, full ids, ISO times" {
 	list
 	works
-	same columns "$(awk -F'\t' '{ print NF }' <<<"$output" | sort -u)" 4
-	same count "$(wc -l <<<"$output")" 34
-	same row "$(awk -F'\t' '$1 == "forked"' <<<"$output" | cut -f 1,2,4)" \
+	same columns "$(awk -F'\t' '{ print NF }' <<<"$stdout" | sort -u)" 4
+	same count "$(wc -l <<<"$stdout")" 34
+	same row "$(awk -F'\t' '$1 == "forked"' <<<"$stdout" | cut -f 1,2,4)" \
 		$'forked\t11\t1f1a779a-13ab-6293-8006-78eabc1997f4'
-	[[ $(awk -F'\t' '$1 == "forked" { print $3 }' <<<"$output") =~ ^20[0-9-]+T[0-9:.]+Z$ ]]
+	[[ $(awk -F'\t' '$1 == "forked" { print $3 }' <<<"$stdout") =~ ^20[0-9-]+T[0-9:.]+Z$ ]]
 }
 
 @test "threads: counts of all namespaces, latest of the root" {
 	list --json --thread-glob nested-pending
 	works
-	is 'd["data"][0]["checkpoints"], d["data"][0]["namespaces"]' "[8, 3]"
-	is 'd["data"][0]["latest"]' "$(ids_of nested-pending | head -1)"
+	data 'd["data"][0]["checkpoints"], d["data"][0]["namespaces"]' "[8, 3]"
+	data 'd["data"][0]["latest"]' "$(ids_of nested-pending | head -1)"
 }
 
 @test "threads: JSON keys in their order, -l adds to them" {
 	list --json --limit 1
 	works
-	is 'list(d)' '["format", "store", "data", "summary"]'
-	is 'd["format"]' ckpt.list/1
-	is '[d["store"][k] for k in ("engine", "layout", "writers")]' '["sqlite", "langgraph", ["python"]]'
-	is 'list(d["data"][0])' '["thread", "namespaces", "checkpoints", "first", "last", "latest"]'
+	data 'list(d)' '["format", "store", "data", "summary"]'
+	data 'd["format"]' ckpt.list/1
+	data '[d["store"][k] for k in ("engine", "layout", "writers")]' '["sqlite", "langgraph", ["python"]]'
+	data 'list(d["data"][0])' '["thread", "namespaces", "checkpoints", "first", "last", "latest"]'
 	list --json --limit 1 -l
 	works
-	is 'list(d["data"][0])[6:]' \
+	data 'list(d["data"][0])[6:]' \
 		'["heads", "bytes", "step", "source", "status", "interrupts", "metadata"]'
 }
 
 @test "threads: last active first, ties by thread bytes" {
 	list --json
 	works
-	is 'd["data"] == sorted(sorted(d["data"], key=lambda r: r["thread"].encode()), key=lambda r: r["last"], reverse=True)' true
+	data 'd["data"] == sorted(sorted(d["data"], key=lambda r: r["thread"].encode()), key=lambda r: r["last"], reverse=True)' true
 }
 
 @test "threads: --reverse turns the order round" {
 	list --ids
-	local forward=$output
+	local forward=$stdout
 	list --ids --reverse
 	works
-	same order "$(tac <<<"$output")" "$forward"
+	same order "$(tac <<<"$stdout")" "$forward"
 }
 
 @test "threads: --sort first, checkpoints, bytes, thread" {
 	list --sort thread --ids
 	works
-	same thread "$output" "$(LC_ALL=C sort <<<"$output")"
+	same thread "$stdout" "$(LC_ALL=C sort <<<"$stdout")"
 	list --sort checkpoints --json
 	works
-	is '[r["checkpoints"] for r in d["data"]] == sorted((r["checkpoints"] for r in d["data"]), reverse=True)' true
+	data '[r["checkpoints"] for r in d["data"]] == sorted((r["checkpoints"] for r in d["data"]), reverse=True)' true
 	list --sort first --json
 	works
-	is '[r["first"] for r in d["data"]] == sorted((r["first"] for r in d["data"]), reverse=True)' true
+	data '[r["first"] for r in d["data"]] == sorted((r["first"] for r in d["data"]), reverse=True)' true
 	list --sort bytes --json -l
 	works
-	is '[r["bytes"] for r in d["data"]] == sorted((r["bytes"] for r in d["data"]), reverse=True)' true
+	data '[r["bytes"] for r in d["data"]] == sorted((r["bytes"] for r in d["data"]), reverse=True)' true
 	list --sort size
 	fails 2 size
 }
@@ -87,8 +86,8 @@ ids_of() { # THREAD [SQL]: as the saver lists them
 @test "threads: --limit; the summary counts what is shown" {
 	list --limit 3 --json
 	works
-	is 'len(d["data"]), d["summary"]["threads"]' "[3, 3]"
-	is 'sum(r["checkpoints"] for r in d["data"]) == d["summary"]["checkpoints"]' true
+	data 'len(d["data"]), d["summary"]["threads"]' "[3, 3]"
+	data 'sum(r["checkpoints"] for r in d["data"]) == d["summary"]["checkpoints"]' true
 	list --limit 0
 	fails 2 limit
 	list --limit x
@@ -97,41 +96,41 @@ ids_of() { # THREAD [SQL]: as the saver lists them
 
 @test "threads: a limit gives the same rows as the whole list" {
 	list --json
-	local all=$output
+	local all=$stdout
 	list --json --limit 5
 	works
-	same rows "$(json 'd["data"]')" "$(output=$all json 'd["data"][:5]')"
+	same rows "$(json 'd["data"]')" "$(stdout=$all json 'd["data"][:5]')"
 }
 
 @test "threads: --ids" {
 	list --ids
 	works
-	same ids "$(LC_ALL=C sort <<<"$output")" \
+	same ids "$(LC_ALL=C sort <<<"$stdout")" \
 		"$(sqlite3 "$db" 'SELECT DISTINCT thread_id FROM checkpoints' | LC_ALL=C sort)"
 	list --ids --json
 	works
-	is 'list(d["data"][0])' '["thread"]'
+	data 'list(d["data"][0])' '["thread"]'
 }
 
 @test "threads: -l porcelain appends the keys of -l" {
 	list -l
 	works
-	same columns "$(awk -F'\t' '{ print NF }' <<<"$output" | sort -u)" 11
-	same heads "$(awk -F'\t' '$1 == "forked-three" { print $5 }' <<<"$output")" 3
-	same source "$(awk -F'\t' '$1 == "forked-three" { print $8 }' <<<"$output")" update
+	same columns "$(awk -F'\t' '{ print NF }' <<<"$stdout" | sort -u)" 11
+	same heads "$(awk -F'\t' '$1 == "forked-three" { print $5 }' <<<"$stdout")" 3
+	same source "$(awk -F'\t' '$1 == "forked-three" { print $8 }' <<<"$stdout")" update
 }
 
 @test "threads: --thread-glob; what matches nothing is no failure" {
 	list --thread-glob 'ask-*' --ids --sort thread
 	works
-	same matches "$(tr '\n' ' ' <<<"$output")" \
+	same matches "$(tr '\n' ' ' <<<"$stdout")" \
 		"ask-abandoned ask-answered ask-both ask-forked ask-pending ask-second-pending "
 	list --thread-glob 'f[a-i]*d' --ids --sort thread
 	works
-	same class "$output" $'failed\nfailed-handled\nfailed-then-retried\nfinished'
+	same class "$stdout" $'failed\nfailed-handled\nfailed-then-retried\nfinished'
 	list --thread-glob 'no such*'
 	works
-	same nothing "$output" ""
+	same nothing "$stdout" ""
 }
 
 # ---- checkpoints --------------------------------------------------------------------------------
@@ -139,30 +138,30 @@ ids_of() { # THREAD [SQL]: as the saver lists them
 @test "checkpoints: five columns, newest first, as the saver lists them" {
 	list forked
 	works
-	same columns "$(awk -F'\t' '{ print NF }' <<<"$output" | sort -u)" 5
-	same ids "$(cut -f 3 <<<"$output")" "$(ids_of forked)"
-	same parents "$(cut -f 4 <<<"$output")" "$(sqlite3 "$db" "SELECT ifnull(parent_checkpoint_id,'')
+	same columns "$(awk -F'\t' '{ print NF }' <<<"$stdout" | sort -u)" 5
+	same ids "$(cut -f 3 <<<"$stdout")" "$(ids_of forked)"
+	same parents "$(cut -f 4 <<<"$stdout")" "$(sqlite3 "$db" "SELECT ifnull(parent_checkpoint_id,'')
 		FROM checkpoints WHERE thread_id='forked' ORDER BY checkpoint_id DESC")"
 }
 
 @test "checkpoints: JSON keys in their order, -l adds to them" {
 	list forked --json
 	works
-	is 'list(d["data"][0])' '["thread", "ns", "id", "parent", "parent_present", "time", "head"]'
-	is 'd["data"][-1]["parent"]' null
-	is 'd["summary"]' '{"threads": 1, "checkpoints": 11}'
+	data 'list(d["data"][0])' '["thread", "ns", "id", "parent", "parent_present", "time", "head"]'
+	data 'd["data"][-1]["parent"]' null
+	data 'd["summary"]' '{"threads": 1, "checkpoints": 11}'
 	list forked --json -l
 	works
-	is 'list(d["data"][0])[7:]' '["step", "source", "bytes", "state_bytes", "writes", "nodes", "status", "metadata"]'
-	is '[r["step"] for r in d["data"]]' '[6, 5, 4, 3, 5, 4, 3, 2, 1, 0, -1]'
-	is 'd["data"][3]["source"], d["data"][3]["metadata"]' '["fork", {"source": "fork", "step": 3, "parents": {}}]'
+	data 'list(d["data"][0])[7:]' '["step", "source", "bytes", "state_bytes", "writes", "nodes", "status", "metadata"]'
+	data '[r["step"] for r in d["data"]]' '[6, 5, 4, 3, 5, 4, 3, 2, 1, 0, -1]'
+	data 'd["data"][3]["source"], d["data"][3]["metadata"]' '["fork", {"source": "fork", "step": 3, "parents": {}}]'
 }
 
 @test "checkpoints: -l porcelain has thirteen columns" {
 	list forked -l
 	works
-	same columns "$(awk -F'\t' '{ print NF }' <<<"$output" | sort -u)" 13
-	same steps "$(cut -f 6 <<<"$output" | tr '\n' ' ')" "6 5 4 3 5 4 3 2 1 0 -1 "
+	same columns "$(awk -F'\t' '{ print NF }' <<<"$stdout" | sort -u)" 13
+	same steps "$(cut -f 6 <<<"$stdout" | tr '\n' ' ')" "6 5 4 3 5 4 3 2 1 0 -1 "
 }
 
 @test "checkpoints: bytes are the row, its metadata and its writes" {
@@ -181,33 +180,33 @@ ids_of() { # THREAD [SQL]: as the saver lists them
 @test "checkpoints: --reverse, --limit" {
 	list forked --ids --reverse --limit 2
 	works
-	same oldest "$output" "$(ids_of forked | tail -2 | tac)"
+	same oldest "$stdout" "$(ids_of forked | tail -2 | tac)"
 	list forked --ids --limit 2
 	works
-	same newest "$output" "$(ids_of forked | head -2)"
+	same newest "$stdout" "$(ids_of forked | head -2)"
 }
 
 @test "checkpoints: --head gives the branch heads" {
 	list forked --head --ids
 	works
-	same heads "$output" $'1f1a779a-13ab-6293-8006-78eabc1997f4\n1f1a779a-11ee-65b8-8005-ad7d4036274d'
+	same heads "$stdout" $'1f1a779a-13ab-6293-8006-78eabc1997f4\n1f1a779a-11ee-65b8-8005-ad7d4036274d'
 	list forked-three --head --json
 	works
-	is '[r["head"] for r in d["data"]]' '[true, true, true]'
+	data '[r["head"] for r in d["data"]]' '[true, true, true]'
 	list forked --json
-	is 'sum(r["head"] for r in d["data"])' 2
+	data 'sum(r["head"] for r in d["data"])' 2
 }
 
 @test "checkpoints: --ns, '*' and the default root" {
 	list nested-pending --json
 	works
-	is '{r["ns"] for r in d["data"]} == {""}, len(d["data"])' '[true, 3]'
+	data '{r["ns"] for r in d["data"]} == {""}, len(d["data"])' '[true, 3]'
 	list nested-pending --ns '*' --json
 	works
-	is 'len(d["data"]), [r["ns"] for r in d["data"]] == sorted(r["ns"] for r in d["data"])' '[8, true]'
+	data 'len(d["data"]), [r["ns"] for r in d["data"]] == sorted(r["ns"] for r in d["data"])' '[8, true]'
 	list nested-pending --ns desk:b8f9aa60-0cf7-1a40-3941-e8c072bc121b --json
 	works
-	is 'len(d["data"]), d["data"][0]["ns"]' '[2, "desk:b8f9aa60-0cf7-1a40-3941-e8c072bc121b"]'
+	data 'len(d["data"]), d["data"][0]["ns"]' '[2, "desk:b8f9aa60-0cf7-1a40-3941-e8c072bc121b"]'
 }
 
 @test "checkpoints: a thread that is not there: exit 4" {
@@ -222,29 +221,29 @@ ids_of() { # THREAD [SQL]: as the saver lists them
 	db=$(store broken/missing-parent)
 	list edited-past --json
 	works
-	is '[r["id"][-12:] for r in d["data"] if r["parent"] and not r["parent_present"]]' \
+	data '[r["id"][-12:] for r in d["data"] if r["parent"] and not r["parent_present"]]' \
 		'["294df09d4042", "8f06b82f8e15"]'
 }
 
 @test "--all: threads and namespaces in byte order, one object a line" {
 	list --all --ns '*' --ndjson
 	works
-	is 'd[-1]["type"], d[-1]["checkpoints"], d[-1]["threads"], len(d)' '["summary", 170, 34, 171]'
-	is '{x["type"] for x in d[:-1]} == {"checkpoint"}' true
-	is '[(x["thread"].encode(), x["ns"].encode()) for x in d[:-1]] == sorted((x["thread"].encode(), x["ns"].encode()) for x in d[:-1])' true
+	data 'd[-1]["type"], d[-1]["checkpoints"], d[-1]["threads"], len(d)' '["summary", 170, 34, 171]'
+	data '{x["type"] for x in d[:-1]} == {"checkpoint"}' true
+	data '[(x["thread"].encode(), x["ns"].encode()) for x in d[:-1]] == sorted((x["thread"].encode(), x["ns"].encode()) for x in d[:-1])' true
 	list --all --limit 7 --ids
 	works
-	same seven "$(wc -l <<<"$output")" 7
+	same seven "$(wc -l <<<"$stdout")" 7
 }
 
 @test "--graph draws branches with steps" {
 	list forked --graph
 	works
-	same stars "$(grep -c '\*' <<<"$output")" 11
-	grep -q '|/' <<<"$output"
-	grep -q '^\* bc1997f4\|78eabc19' <<<"$output"
-	grep -q '(latest)' <<<"$output"
-	grep -q 'step 6' <<<"$output"
+	same stars "$(grep -c '\*' <<<"$stdout")" 11
+	grep -q '|/' <<<"$stdout"
+	grep -q '^\* bc1997f4\|78eabc19' <<<"$stdout"
+	grep -q '(latest)' <<<"$stdout"
+	grep -q 'step 6' <<<"$stdout"
 	list --graph
 	fails 2 graph
 }
@@ -255,13 +254,13 @@ ids_of() { # THREAD [SQL]: as the saver lists them
 	db=$(store py-age)
 	list aged-00 --since 2026-10-01 --json
 	works
-	is 'len(d["data"])' 5
+	data 'len(d["data"])' 5
 	list aged-00 --until 2026-10-01T00:00:00Z --json
 	works
-	is 'len(d["data"])' 30
+	data 'len(d["data"])' 30
 	list --all --since 2026-10-01 --until 2026-12-31 --ids
 	works
-	same new "$(wc -l <<<"$output")" 52
+	same new "$(wc -l <<<"$stdout")" 52
 	list --since yesterday-ish
 	fails 2 since
 	list --since now-7m
@@ -272,16 +271,16 @@ ids_of() { # THREAD [SQL]: as the saver lists them
 	db=$(store py-age)
 	list custom-ids --since 2026-10-01 --ids
 	works
-	same ids "$output" $'ckpt-0008\nckpt-0007'
+	same ids "$stdout" $'ckpt-0008\nckpt-0007'
 }
 
 @test "--idle: threads without a checkpoint for that long" {
 	list --idle 90s --ids
 	works
-	same all "$(wc -l <<<"$output")" 34
-	list --idle 99999w --ids
+	same all "$(wc -l <<<"$stdout")" 34
+	list --idle 2000w --ids
 	works
-	same none "$output" ""
+	same none "$stdout" ""
 	list --idle 5m
 	fails 2 m
 }
@@ -290,25 +289,25 @@ ids_of() { # THREAD [SQL]: as the saver lists them
 	db=$(store py-meta)
 	list --all --where region=eu --ids
 	works
-	same eu "$(wc -l <<<"$output")" "$(sqlite3 "$db" "SELECT count(*) FROM checkpoints
+	same eu "$(wc -l <<<"$stdout")" "$(sqlite3 "$db" "SELECT count(*) FROM checkpoints
 		WHERE json_extract(CAST(metadata AS TEXT), '$.region') = 'eu'")"
 	list --all --where vip=true --where region=us --ids
 	works
-	same both "$(wc -l <<<"$output")" "$(sqlite3 "$db" "SELECT count(*) FROM checkpoints
+	same both "$(wc -l <<<"$stdout")" "$(sqlite3 "$db" "SELECT count(*) FROM checkpoints
 		WHERE json_extract(CAST(metadata AS TEXT), '$.vip') = 1
 		AND json_extract(CAST(metadata AS TEXT), '$.region') = 'us'")"
 	list --all --where vip=1 --ids
 	works
-	same "1 is not true" "$output" ""
+	same "1 is not true" "$stdout" ""
 	list --all --where weight=0.25 --json
 	works
-	is '{r["thread"] for r in d["data"]} != set()' true
+	data '{r["thread"] for r in d["data"]} != set()' true
 	list --all --where nosuchkey=null --ids
 	works
-	same missing "$output" ""
+	same missing "$stdout" ""
 	list --where user_id=u-003 --ids
 	works
-	[ -n "$output" ]
+	[ -n "$stdout" ]
 	list --where novalue
 	fails 2 where
 }
@@ -317,10 +316,10 @@ ids_of() { # THREAD [SQL]: as the saver lists them
 	db=$(store py-basic)
 	list --run-id 6f1c7f3e-0000-4000-8000-00000000b0b0 --ids
 	works
-	same thread "$output" chat-2
+	same thread "$stdout" chat-2
 	list chat-2 --run-id 6f1c7f3e-0000-4000-8000-00000000b0b0 --ids
 	works
-	same three "$(wc -l <<<"$output")" 3
+	same three "$(wc -l <<<"$stdout")" 3
 	list --run-id nosuchrun
 	fails 4 nosuchrun
 }
@@ -328,14 +327,14 @@ ids_of() { # THREAD [SQL]: as the saver lists them
 @test "--source, --step" {
 	list --all --source fork --ids
 	works
-	same forks "$(sort <<<"$output")" "$(sqlite3 "$db" "SELECT checkpoint_id FROM checkpoints WHERE
+	same forks "$(sort <<<"$stdout")" "$(sqlite3 "$db" "SELECT checkpoint_id FROM checkpoints WHERE
 		checkpoint_ns='' AND json_extract(CAST(metadata AS TEXT), '$.source')='fork'" | sort)"
 	list forked --step 3 --ids
 	works
-	same steps "$(wc -l <<<"$output")" 2
+	same steps "$(wc -l <<<"$stdout")" 2
 	list forked --step -1 --ids
 	works
-	same input "$output" "$(ids_of forked | tail -1)"
+	same input "$stdout" "$(ids_of forked | tail -1)"
 	list --step three
 	fails 2 step
 }
@@ -348,20 +347,20 @@ ids_of() { # THREAD [SQL]: as the saver lists them
 @test "a thread matches a filter if one of its checkpoints does" {
 	list --source fork --ids --sort thread
 	works
-	same threads "$output" "$(sqlite3 "$db" "SELECT DISTINCT thread_id FROM checkpoints WHERE
+	same threads "$stdout" "$(sqlite3 "$db" "SELECT DISTINCT thread_id FROM checkpoints WHERE
 		json_extract(CAST(metadata AS TEXT), '$.source')='fork' ORDER BY 1")"
 }
 
 @test "--changed: only where that value differs from the parent's" {
 	list edited-past --changed /values/text --json -l
 	works
-	same text "$(json '[r["step"] for r in d["data"]]')" "[3, 0]"
+	same text "$(json '[r["step"] for r in d["data"]]')" "[3]"
 	list forked --changed /values/n --json -l
 	works
-	is 'len(d["data"]) > 3' true
+	data 'len(d["data"]) > 3' true
 	list forked --changed /metadata/source --json -l
 	works
-	is '[r["source"] for r in d["data"]]' '["loop", "fork", "loop", "input"]'
+	data '[r["source"] for r in d["data"]]' '["loop", "fork", "loop", "input"]'
 	list forked --changed values/n
 	fails 2 changed
 }
@@ -369,38 +368,38 @@ ids_of() { # THREAD [SQL]: as the saver lists them
 # ---- forms ----------------------------------------------------------------------------------------
 
 @test "a terminal gets a table with headings, and nothing raw" {
-	run --separate-stderr env CKPT_FORCE_TTY=1 "$CKPT" list -s "$db" --no-pager --color never --time iso
+	apart env CKPT_FORCE_TTY=1 "$CKPT" list -s "$db" --no-pager --color never --time iso
 	works
-	[[ ${output%%$'\n'*} == *THREAD* ]]
-	[[ $output == *"34 threads"* ]]
+	[[ ${stdout%%$'\n'*} == *THREAD* ]]
+	[[ $stdout == *"34 threads"* ]]
 }
 
 @test "--color always colours, never and NO_COLOR do not" {
-	run --separate-stderr env CKPT_FORCE_TTY=1 NO_COLOR=1 "$CKPT" list -s "$db" forked --graph --no-pager
+	apart env CKPT_FORCE_TTY=1 NO_COLOR=1 "$CKPT" list -s "$db" forked --graph --no-pager
 	works
-	[[ $output != *$'\033'* ]]
-	run --separate-stderr "$CKPT" list -s "$db" forked --graph --no-pager --color always
+	[[ $stdout != *$'\033'* ]]
+	apart "$CKPT" list -s "$db" forked --graph --no-pager --color always
 	works
-	[[ $output == *$'\033['* ]]
+	[[ $stdout == *$'\033['* ]]
 }
 
 @test "--porcelain=v1 is the pipe's form; other versions are refused" {
 	list
-	local pipe=$output
+	local pipe=$stdout
 	list --porcelain=v1
 	works
-	same form "$output" "$pipe"
+	same form "$stdout" "$pipe"
 	list --porcelain=v2
 	fails 2 v2
 }
 
 @test "options before the command, after it, and -- ends them" {
-	run --separate-stderr ckpt -s "$db" list --ids -- forked
+	apart ckpt -s "$db" list --ids -- forked
 	works
-	same ids "$output" "$(ids_of forked)"
-	run --separate-stderr ckpt --store="$db" --json list
+	same ids "$stdout" "$(ids_of forked)"
+	apart ckpt --store="$db" --json list
 	works
-	is 'd["format"]' ckpt.list/1
+	data 'd["format"]' ckpt.list/1
 }
 
 @test "unknown options name the nearest, abbreviations are refused" {
@@ -413,7 +412,8 @@ ids_of() { # THREAD [SQL]: as the saver lists them
 }
 
 @test "a lost stdout is exit 9" {
-	run --separate-stderr bash -c '"$1" list -s "$2" >/dev/full' - "$CKPT" "$db"
+	# shellcheck disable=SC2016  # for the inner shell
+	apart bash -c '"$1" list -s "$2" >/dev/full' - "$CKPT" "$db"
 	same exit "$status" 9
 }
 
@@ -424,11 +424,11 @@ ids_of() { # THREAD [SQL]: as the saver lists them
 	local name
 	for name in store.db ./store.db "$db" sqlite:///store.db "sqlite:///$db" "sqlite:////${db#/}" \
 		sqlite+aiosqlite:///store.db "file:store.db?mode=ro" "file:$db?mode=ro"; do
-		run --separate-stderr ckpt list -s "$name" forked --ids
-		same "$name ($stderr)" "$output" "$(ids_of forked)"
+		apart ckpt list -s "$name" forked --ids
+		same "$name ($stderr)" "$stdout" "$(ids_of forked)"
 	done
-	CKPT_STORE=$db run --separate-stderr ckpt list forked --ids
-	same CKPT_STORE "$output" "$(ids_of forked)"
+	CKPT_STORE=$db apart ckpt list forked --ids
+	same CKPT_STORE "$stdout" "$(ids_of forked)"
 }
 
 @test "a wrong store: exit 4, nothing is created" {
@@ -436,19 +436,19 @@ ids_of() { # THREAD [SQL]: as the saver lists them
 	cd "$BATS_TEST_TMPDIR/empty"
 	local name
 	for name in nosuch.db sqlite:///nosuch.db file:nosuch.db . :memory: nosuch/folder/x.db; do
-		run --separate-stderr ckpt list -s "$name" --json
+		apart ckpt list -s "$name" --json
 		same "$name ($stderr)" "$status" 4
 		error_is store_missing 4
 	done
 	same created "$(ls -A)" ""
-	run --separate-stderr ckpt list
-	same "no store" "$output" ""
+	apart ckpt list
+	same "no store" "$stdout" ""
 	[ "$status" != 0 ]
 }
 
 @test "a wrong store in a folder with one: a hint names it" {
 	cd "$(dirname "$db")"
-	run --separate-stderr ckpt list -s stroe.db
+	apart ckpt list -s stroe.db
 	fails 4 stroe.db "nothing was created" store.db
 }
 
@@ -477,8 +477,8 @@ ids_of() { # THREAD [SQL]: as the saver lists them
 	list edited-past -l --json
 	same exit "$status" 0
 	same warnings "$(wc -l <<<"$stderr")" 1
-	is '[r["metadata"] for r in d["data"]].count(None)' 1
-	is 'len(d["data"])' 8
+	data '[r["metadata"] for r in d["data"]].count(None)' 1
+	data 'len(d["data"])' 8
 	list edited-past -l -q
 	same quiet "$stderr" ""
 }
@@ -487,17 +487,17 @@ ids_of() { # THREAD [SQL]: as the saver lists them
 	db=$(store broken/text-columns)
 	list --json
 	works
-	is 'sorted(r["checkpoints"] for r in d["data"] if r["thread"] == "edited-past")' '[1, 7]'
+	data 'sorted(r["checkpoints"] for r in d["data"] if r["thread"] == "edited-past")' '[1, 7]'
 }
 
 @test "empty store: no rows, exit 0" {
 	sqlite3 "$db" "DELETE FROM checkpoints; DELETE FROM writes"
 	list
 	works
-	same rows "$output" ""
+	same rows "$stdout" ""
 	list --json
 	works
-	is 'd["data"], d["summary"]' '[[], {"threads": 0, "checkpoints": 0}]'
+	data 'd["data"], d["summary"]' '[[], {"threads": 0, "checkpoints": 0}]'
 }
 
 # ---- hostile names ----------------------------------------------------------------------------------
@@ -523,19 +523,19 @@ ids_of() { # THREAD [SQL]: as the saver lists them
 	db=$(store py-ids)
 	list
 	works
-	same columns "$(awk -F'\t' '{ print NF }' <<<"$output" | sort -u)" 4
-	same rows "$(wc -l <<<"$output")" 60
-	grep -qF 'new\nline' <<<"$output"
-	grep -qF 'tab\there' <<<"$output"
-	grep -qF 'C:\\dir\\x' <<<"$output"
-	grep -qF 'bell\x07' <<<"$output"
+	same columns "$(awk -F'\t' '{ print NF }' <<<"$stdout" | sort -u)" 4
+	same rows "$(wc -l <<<"$stdout")" 60
+	grep -qF 'new\nline' <<<"$stdout"
+	grep -qF 'tab\there' <<<"$stdout"
+	grep -qF 'C:\\dir\\x' <<<"$stdout"
+	grep -qF 'bell\x07' <<<"$stdout"
 }
 
 @test "hostile names: JSON gives them back exactly" {
 	db=$(store py-ids)
 	list --json
 	works
-	python3 - "$FIXTURES/py-ids/oracle.json" 3<<<"$output" <<'EOF'
+	python3 - "$FIXTURES/py-ids/oracle.json" 3<<<"$stdout" <<'EOF'
 import json, os, sys
 want = set(json.load(open(sys.argv[1]))["threads"])
 got = {r["thread"] for r in json.load(os.fdopen(3))["data"]}
@@ -549,6 +549,6 @@ EOF
 	for name in --help -rf 'a~1' 'a@{step:1}' "'; DROP TABLE checkpoints; --" '' 'thread*' '%s%n%x'; do
 		list --ids -- "$name"
 		same "$name ($stderr)" "$status" 0
-		same "$name" "$(wc -l <<<"$output")" 3
+		same "$name" "$(wc -l <<<"$stdout")" 3
 	done
 }

@@ -1,6 +1,6 @@
 # stores.bash - for tests on real stores: copies of fixtures, answers as JSON, hostile bytes,
 # listings of a folder. Not the frame itself (helper.bash).
-# shellcheck shell=bash disable=SC2154  # output, stderr: set by bats' run
+# shellcheck shell=bash disable=SC2154  # status, stdout, stderr: set by helper's apart
 
 # store NAME: a copy of a fixture's store (and its -wal); prints the copy's path.
 store() {
@@ -11,7 +11,7 @@ store() {
 	printf '%s' "$to/store.db"
 }
 
-# json EXPRESSION: evaluate Python with d = the document in $output (lines: a list).
+# json EXPRESSION: evaluate Python with d = the document in $stdout (lines: a list).
 json() {
 	python3 -c '
 import json, sys
@@ -21,11 +21,11 @@ try:
 except ValueError:
     d = [json.loads(x) for x in text.splitlines()]
 r = eval(sys.argv[1])
-print(r if isinstance(r, str) else json.dumps(r))' "$1" <<<"$output"
+print(r if isinstance(r, str) else json.dumps(r))' "$1" <<<"$stdout"
 }
 
-# is EXPRESSION WANTED: compare, and show both when they differ.
-is() {
+# data EXPRESSION WANTED: compare, and show both when they differ.
+data() {
 	local got
 	got=$(json "$1")
 	if [ "$got" != "$2" ]; then
@@ -47,7 +47,7 @@ fails() {
 	local code=$1 text
 	shift
 	same "exit code ($stderr)" "$status" "$code" || return 1
-	same stdout "$output" "" || return 1
+	same stdout "$stdout" "" || return 1
 	for text in "$@"; do
 		if [[ $stderr != *"$text"* ]]; then
 			printf 'stderr lacks %q: %q\n' "$text" "$stderr" >&2
@@ -64,7 +64,7 @@ works() {
 # error_is CODE EXIT: the last line of stderr is the JSON of the failure.
 error_is() {
 	local line=${stderr##*$'\n'}
-	output=$line is 'd["code"], d["exit"]' "[\"$1\", $2]"
+	stdout=$line data 'd["code"], d["exit"]' "[\"$1\", $2]"
 }
 
 # harmless FILE…: no control byte but newline and tab, no escape, no bidi mark.

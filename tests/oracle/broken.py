@@ -24,9 +24,9 @@ CODES = {
     # The library reads these without a word; ckpt may say that something is wrong.
     "trailing-bytes": (0, (0, 8)), "flipped-byte": (0, (0, 8)), "id-mismatch": (0, (0, 8)),
     "cycle": (0, (0, 8)), "self-parent": (0, (0, 8)), "future-id": (0, 0),
-    "delta-dangling": (0, (0, 8)), "delta-writes-lost": (0, 0),
+    "delta-writes-lost": (0, 0),
     # The damaged checkpoint itself is not there.
-    "missing-parent": (0, 4), "orphan-writes": (0, 4),
+    "missing-parent": (0, 4), "orphan-writes": (0, 4), "delta-dangling": (0, 4),
 }
 NOTES = {"extra-column": "column"}      # what stderr must speak of
 MARKS = (b'"$corrupt":', b'"$opaque":')

@@ -7,8 +7,10 @@ fields of an entry are those of the fixtures' oracle.json). What is expected of 
 import base64
 import collections
 import datetime
+import hashlib
 import json
 import os
+import re
 import struct
 import subprocess
 import uuid
@@ -52,7 +54,7 @@ def loads(text):
 
 
 def show(store, thread, ns, cid, *more, env=None):
-    return Run(["show", "-s", str(store), "--thread", thread, "--ns", ns, "--checkpoint", cid,
+    return Run(["show", "-s", str(store), "--thread=" + thread, "--ns=" + ns, "--checkpoint=" + cid,
                 "--json", *more], env)
 
 
@@ -97,8 +99,15 @@ def totals(count):
 
 # ---- equality ---------------------------------------------------------------------------------------
 
+# What ckpt never prints raw: controls, line separators, bidi marks, invisible characters.
+UNSEEN = re.compile("[\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff"
+                    "\ufff9-\ufffb\U000e0000-\U000e007f]")
+
+
 def compact(v):
-    return json.dumps(v, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
+    """The bytes of a member as ckpt prints it, which is what a set is sorted by."""
+    text = json.dumps(v, ensure_ascii=False, separators=(",", ":"))
+    return UNSEEN.sub(lambda m: json.dumps(m[0])[1:-1], text).encode("utf-8", "surrogatepass")
 
 
 def same_set(got, want):
@@ -272,13 +281,24 @@ def check_sends(t, at, want, data):
         t.add("pending sends", len(want["pending_sends"]))
 
 
+def stored_bytes(write, want):
+    """A JavaScript `bytes` write: its own library reads it as text, which spoils it; then the hash
+    of what is stored tells whether ckpt is right."""
+    if want.get("writer") != "js" or write["type"] != "bytes":
+        return False
+    sha = hashlib.sha256(base64.b64decode(write["value"]["$bytes"])).hexdigest()
+    return any(r[0] == write["task"] and r[1] == write["idx"] and r[5] == sha
+               for r in want.get("raw_writes", ()))
+
+
 def check_writes(t, at, want, data):
     got = [[w["task"], w["channel"], w["value"]] for w in data["writes"]]
     if "pending_writes" in want:
         wanted = want["pending_writes"]
         t.equal(at + " writes", [x[:2] for x in got], [x[:2] for x in wanted])
         for i, (g, w) in enumerate(zip(got, wanted)):
-            t.equal("%s writes/%d (%s)" % (at, i, w[1]), g[2], w[2])
+            if not stored_bytes(data["writes"][i], want):
+                t.equal("%s writes/%d (%s)" % (at, i, w[1]), g[2], w[2])
         t.add("writes", len(wanted))
     if want.get("raw_writes"):
         keys = [[w["task"], w["idx"], w["channel"], w["type"], w["path"]] for w in data["writes"]]
@@ -331,7 +351,7 @@ def check_checkpoint(t, at, thread, ns, cid, want, data, key=True, delta=()):
     if not key and want.get("raw_writes"):
         want = close_writes(want)
     if stored.get("type") == "json":
-        want, data = bare_entry(want, data)
+        want, data = bare_entry({**want, "writer": data["writer"]}, data)
     check_head(t, at, cid, want, data)
     check_sends(t, at, want, data)
     check_values(t, at, want, data, delta)
