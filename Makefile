@@ -155,8 +155,9 @@ lint: build/gcc-programs build/clang-programs ## -Werror builds, clang-format, s
 
 coverage: build/coverage-programs fixtures ## lines that the unit, store and cli tests reach
 	@find build/coverage -name '*.gcda' -delete
-	@BUILD=build/coverage tests/run.sh unit store cli
-	@gcovr --root . --object-directory build/coverage --filter lib/ --filter cli/ build/coverage
+	@status=0; BUILD=build/coverage tests/run.sh unit store cli || status=$$?; \
+		gcovr --root . --object-directory build/coverage --filter lib/ --filter cli/ \
+			build/coverage && exit $$status
 
 bench: build/ckpt fixtures ## speed and memory against limits and other tools
 	@tests/bench/run.sh
