@@ -158,10 +158,25 @@ static int read_it(struct shown *s)
 	return ckpt_delta_places(s->cli->store, &s->c, s->places);
 }
 
-static void judge(struct shown *s)
+static int parent_present(struct shown *s)
+{
+	struct ckpt_pick pick = { .key = s->c.key, .depth = CKPT_KEYS };
+	struct ckpt_checkpoint parent;
+	struct ckpt_scan *scan = NULL;
+	int rc = 0;
+
+	pick.key.id = s->c.parent;
+	if (s->c.parent.p)
+		rc = ckpt_scan_one(&scan, s->cli->store, &pick, &parent);
+	ckpt_scan_close(scan);
+	return rc;
+}
+
+static int judge(struct shown *s)
 {
 	struct ckpt_buf id = { 0 }, want = { 0 };
 	char name[200];
+	int rc;
 
 	if (s->c.broken_why) {
 		s->corrupt = true;
@@ -178,8 +193,8 @@ static void judge(struct shown *s)
 			show_warn(s, "the payload names another id: %s",
 					ckpt_show_name(name, ckpt_buf_view(&id)));
 	}
-	if (s->lineage && s->c.parent.p && s->at != SIZE_MAX &&
-			s->lineage->links[s->at].parent_at == SIZE_MAX)
+	rc = parent_present(s);
+	if (s->c.parent.p && rc == 0)
 		show_warn(s, "the parent %s is not in the store", ckpt_show_name(name, s->c.parent));
 	for (size_t i = 0; i < s->c.nvalues; i++) {
 		if (s->places[i] == CKPT_DELTA)
@@ -188,6 +203,7 @@ static void judge(struct shown *s)
 	}
 	ckpt_buf_free(&id);
 	ckpt_buf_free(&want);
+	return rc < 0 ? rc : 0;
 }
 
 static int check_channels(struct shown *s)
@@ -346,11 +362,9 @@ static int answer(struct shown *s)
 		return show_path(s);
 	if (s->o->types)
 		return show_types(s);
-	rc = ckpt_lineage_load(&s->lineage, s->cli->store, &s->c.key);
+	rc = judge(s);
 	if (rc < 0)
 		return rc;
-	s->at = ckpt_lineage_find(s->lineage, s->c.key.id);
-	judge(s);
 	switch (out_form_of(s->cli)) {
 	case FORM_JSON:
 	case FORM_NDJSON:
@@ -364,13 +378,12 @@ static int answer(struct shown *s)
 
 static int run(struct cli *cli)
 {
-	struct shown s = { .cli = cli, .o = cli->opts, .at = SIZE_MAX };
+	struct shown s = { .cli = cli, .o = cli->opts };
 	int rc = check_words(cli, s.o);
 
 	rc = rc < 0 ? rc : find(&s);
 	rc = rc < 0 ? rc : read_it(&s);
 	rc = rc < 0 ? rc : answer(&s);
-	ckpt_lineage_free(s.lineage);
 	ckpt_scan_close(s.scan);
 	free(s.places);
 	ckpt_buf_free(&s.key_bytes);

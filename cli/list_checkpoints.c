@@ -340,7 +340,7 @@ static int emit_row(struct walk *w, size_t at, const struct ckpt_checkpoint *c)
 		{ .v = l->key.thread },
 		{ .v = l->key.ns },
 		{ .v = link->id },
-		{ .v = w->cli->g.json || w->cli->g.ndjson ? link->id : ckpt_short_id(l, at) },
+		{ .v = out_form_of(w->cli) == FORM_TEXT ? ckpt_short_id(l, at) : link->id },
 		{ .v = link->parent },
 		{ .b = link->parent_at != SIZE_MAX },
 		{ .i = link->time },

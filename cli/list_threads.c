@@ -390,7 +390,8 @@ static int fold(struct threads *t)
 		return ckpt_fail(&t->cli->err, CKPT_ENOTFOUND, "no checkpoint of run '%s'", o->run_id);
 	for (size_t i = 0; i < t->n && rc >= 0 && o->sort == SORT_BYTES; i++)
 		rc = measure(t, &t->rows[i]);
-	qsort_r(t->rows, t->n, sizeof(*t->rows), in_order, t);
+	if (t->n)
+		qsort_r(t->rows, t->n, sizeof(*t->rows), in_order, t);
 	if (o->limit != CKPT_UNKNOWN && t->n > (size_t)o->limit)
 		t->n = (size_t)o->limit;
 	for (size_t i = 0; i < t->n && rc >= 0; i++) {

@@ -20,8 +20,6 @@ struct shown {
 	struct ckpt_scan *scan;         /* owns what `c` borrows */
 	struct ckpt_checkpoint c;
 	enum ckpt_place *places;        /* of c.values[i] */
-	struct ckpt_lineage *lineage;   /* of its namespace */
-	size_t at;                      /* where in it, or SIZE_MAX */
 	struct ckpt_buf key_bytes;
 	struct ckpt_buf warnings;       /* JSON strings, each with a comma before it */
 	size_t nwarnings;

@@ -133,20 +133,54 @@ static void put_writes(struct shown *s, struct ckpt_buf *to)
 
 /* ---- relatives ------------------------------------------------------------------------------------------ */
 
-static void put_children(struct shown *s, struct ckpt_buf *to)
+/* Where children can begin: at the checkpoint itself, for a child's id is greater; a little
+ * before it in case a clock ran backwards; at the start where ids are not times. */
+static int first_child(struct shown *s, struct ckpt_buf *from)
 {
+	struct ckpt_pick pick = { .key = s->c.key, .upto = s->c.key.id, .depth = CKPT_KEYS,
+		.descending = true, .limit = 64 };
+	struct ckpt_checkpoint c;
+	struct ckpt_scan *scan;
+	int rc;
+
+	ckpt_buf_puts(from, "");
+	if (ckpt_time_of_id(s->c.key.id) == CKPT_UNKNOWN)
+		return 0;
+	pick.key.id = (struct ckpt_view){ 0 };
+	rc = ckpt_scan_open(&scan, s->cli->store, &pick);
+	while (rc >= 0 && (rc = ckpt_scan_next(scan, &c)) > 0) {
+		from->n = 0;
+		ckpt_buf_add(from, c.key.id.p, c.key.id.n);
+	}
+	ckpt_scan_close(scan);
+	return rc < 0 ? rc : 0;
+}
+
+static int put_children(struct shown *s, struct ckpt_buf *to)
+{
+	struct ckpt_pick pick = { .key = s->c.key, .depth = CKPT_LINKS };
+	struct ckpt_buf from = { 0 };
+	struct ckpt_checkpoint c;
+	struct ckpt_scan *scan = NULL;
 	const char *sep = "";
+	int rc = first_child(s, &from);
 
 	key(to, "children");
 	ckpt_buf_puts(to, "[");
-	for (size_t i = 0; i < s->lineage->count; i++) {
-		if (s->lineage->links[i].parent_at != s->at || s->at == SIZE_MAX)
+	pick.key.id = (struct ckpt_view){ 0 };
+	pick.from = ckpt_buf_view(&from);
+	rc = rc < 0 ? rc : ckpt_scan_open(&scan, s->cli->store, &pick);
+	while (rc >= 0 && (rc = ckpt_scan_next(scan, &c)) > 0) {
+		if (!ckpt_view_eq(c.parent, s->c.key.id))
 			continue;
 		ckpt_buf_puts(to, sep);
-		ckpt_json_string(to, s->lineage->links[i].id);
+		ckpt_json_string(to, c.key.id);
 		sep = ",";
 	}
 	ckpt_buf_puts(to, "]");
+	ckpt_scan_close(scan);
+	ckpt_buf_free(&from);
+	return rc < 0 ? rc : 0;
 }
 
 /* Does metadata.parents name this checkpoint for its namespace? */
@@ -273,8 +307,8 @@ static int put_document(struct shown *s, struct ckpt_buf *to)
 	}
 	put_writes(s, to);
 	ckpt_buf_puts(to, ",\"status\":\"unknown\",\"next\":[],\"tasks\":[]");
-	put_children(s, to);
-	rc = put_subgraphs(s, to);
+	rc = put_children(s, to);
+	rc = rc < 0 ? rc : put_subgraphs(s, to);
 	key(to, "warnings");
 	ckpt_buf_puts(to, "[");
 	if (s->nwarnings)

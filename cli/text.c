@@ -192,14 +192,26 @@ void text_time(struct ckpt_buf *to, int64_t t, int64_t now, bool iso)
 	ckpt_buf_addf(to, s < 0 ? "in %lld %s" : "%lld %s ago", (long long)n, unit);
 }
 
+static bool plain_ascii(uint8_t c)
+{
+	return c >= 0x20 && c < 0x7f && c != '\\';
+}
+
 void text_porcelain(struct ckpt_buf *to, struct ckpt_view v)
 {
 	const uint8_t *p = v.p;
+	size_t run;
 
 	for (size_t at = 0; at < v.n;) {
 		uint32_t cp = 0;
-		size_t n = decode(p + at, v.n - at, &cp);
+		size_t n;
 
+		for (run = at; at < v.n && plain_ascii(p[at]); at++)
+			;
+		ckpt_buf_add(to, p + run, at - run);
+		if (at == v.n)
+			break;
+		n = decode(p + at, v.n - at, &cp);
 		if (n && cp == '\t') {
 			ckpt_buf_puts(to, "\\t");
 		} else if (n && cp == '\n') {

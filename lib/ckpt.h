@@ -179,6 +179,7 @@ void ckpt_store_close(struct ckpt_store *);
  * namespace. Order: thread, namespace, id, as bytes; all three descending if `descending`. */
 struct ckpt_pick {
 	struct ckpt_key key;
+	struct ckpt_view from, upto;    /* only ids in these bounds; they need thread and ns */
 	enum ckpt_depth depth;
 	bool writes;                    /* pending writes too; their bodies only with VALUES */
 	bool descending;

@@ -384,8 +384,13 @@ bool json_string(struct ckpt_buf *buf, struct ckpt_view text, bool wtf8)
 	ckpt_buf_add(buf, "\"", 1);
 	while (p < end) {
 		uint32_t cp, lone;
-		size_t len = utf8_len(p, (size_t)(end - p), &cp);
+		size_t len;
 
+		if (*p >= 0x20 && *p < 0x7f && *p != '"' && *p != '\\') {
+			p++;            /* most bytes of most texts */
+			continue;
+		}
+		len = utf8_len(p, (size_t)(end - p), &cp);
 		if (len && cp != '"' && cp != '\\' && !utf8_harmful(cp)) {
 			p += len;
 			continue;

@@ -18,7 +18,7 @@ struct sql_scan {
 	/* HEADS: where the skip scan stands; these outlive the step */
 	struct arena keys;
 	struct cell at[2];
-	bool started;
+	bool started, same_thread;
 };
 
 /* Columns a depth selects: a prefix of the layout's list. */
@@ -64,15 +64,18 @@ static void add_order(struct ckpt_buf *b, const struct layout *l, bool descendin
 		ckpt_buf_addf(b, "%s%s%s", i ? ", " : " ORDER BY ", l->key[i], way);
 }
 
+/* The namespace before the last one in its thread, else the last of the thread before: each is
+ * one seek, where a comparison of both columns at once would walk over the thread's rows. */
 static void add_heads(struct ckpt_buf *b, const struct sql_scan *s, const struct layout *l)
 {
 	ckpt_buf_addf(b, "SELECT %s, %s, %s FROM %s", l->key[0], l->key[1], l->key[2],
 			l->checkpoints.name);
-	if (s->pick.key.thread.p)
-		ckpt_buf_addf(b, " WHERE %s = $1%s%s%s", l->key[0], s->started ? " AND " : "",
-				s->started ? l->key[1] : "", s->started ? " < $2" : "");
+	if (s->started && s->same_thread)
+		ckpt_buf_addf(b, " WHERE %s = $1 AND %s < $2", l->key[0], l->key[1]);
 	else if (s->started)
-		ckpt_buf_addf(b, " WHERE (%s, %s) < ($1, $2)", l->key[0], l->key[1]);
+		ckpt_buf_addf(b, " WHERE %s < $1", l->key[0]);
+	else if (s->pick.key.thread.p)
+		ckpt_buf_addf(b, " WHERE %s = $1", l->key[0]);
 	add_order(b, l, true, 3);
 	ckpt_buf_puts(b, " LIMIT 1");
 }
@@ -96,6 +99,10 @@ static int compose(struct sql_scan *s, const struct sql_store *store)
 			ckpt_buf_addf(&b, "%s%s", i ? ", " : "SELECT ", store->cols[i]);
 		ckpt_buf_addf(&b, " FROM %s", l->checkpoints.name);
 		add_bounds(&b, l, &s->pick.key);
+		if (s->pick.from.p)
+			ckpt_buf_addf(&b, " AND %s >= $5", l->key[2]);
+		if (s->pick.upto.p)
+			ckpt_buf_addf(&b, " AND %s <= $6", l->key[2]);
 		add_order(&b, l, s->pick.descending, 3);
 	}
 	if (s->pick.limit && s->pick.depth != CKPT_HEADS)
@@ -113,21 +120,22 @@ static int start(struct sql_scan *s)
 {
 	struct sql_store *store = sql_of(s->base.store);
 	const struct ckpt_key *k = &s->pick.key;
-	struct cell args[4] = {
+	struct cell args[6] = {
 		sql_key_cell(k->thread, k->blob & CKPT_BLOB_THREAD),
 		sql_key_cell(k->ns, k->blob & CKPT_BLOB_NS),
 		sql_key_cell(k->id, k->blob & CKPT_BLOB_ID),
 		{ .kind = CELL_INT, .i = s->pick.limit },
+		sql_key_cell(s->pick.from, k->blob & CKPT_BLOB_ID),
+		sql_key_cell(s->pick.upto, k->blob & CKPT_BLOB_ID),
 	};
 
 	if (s->pick.depth == CKPT_HEADS && s->started) {
-		if (!k->thread.p)
-			args[0] = s->at[0];
+		args[0] = s->at[0];
 		args[1] = s->at[1];
 	}
 	if (compose(s, store) < 0)
 		return store->base.err->code;
-	return sql_query(&s->cur, store, s->sql, args, 4);
+	return sql_query(&s->cur, store, s->sql, args, 6);
 }
 
 int sql_scan(struct ckpt_scan **out, struct ckpt_store *store, const struct ckpt_pick *pick)
@@ -255,19 +263,29 @@ static int fill(struct sql_scan *s, const struct cell *row, struct ckpt_checkpoi
 	return store->base.err->code;
 }
 
-/* One seek a step: the last row before the namespace the previous step gave. */
+/* Go on before the namespace the previous step gave. */
+static int seek_head(struct sql_scan *s, bool same_thread, struct cell *row)
+{
+	sql_done(s->cur);
+	s->cur = NULL;
+	s->same_thread = same_thread;
+	if (start(s) < 0)
+		return s->base.store->err->code;
+	return sql_next(s->cur, row, s->ncols);
+}
+
 static int next_head(struct sql_scan *s, struct cell *row)
 {
 	struct ckpt_error *err = s->base.store->err;
 	int rc;
 
-	if (s->started) {
-		sql_done(s->cur);
-		s->cur = NULL;
-		if (start(s) < 0)
-			return err->code;
+	if (!s->started) {
+		rc = sql_next(s->cur, row, s->ncols);
+	} else {
+		rc = seek_head(s, true, row);
+		if (rc == 0 && !s->pick.key.thread.p)
+			rc = seek_head(s, false, row);
 	}
-	rc = sql_next(s->cur, row, s->ncols);
 	if (rc <= 0)
 		return rc;
 	arena_reset(&s->keys);

@@ -311,10 +311,22 @@ bool ckpt_time_parse(int64_t *out, struct ckpt_view text, int64_t now)
 
 /* ---- printing ---------------------------------------------------------------------- */
 
+/* Decimal digits, padded with zeros, and what stands behind them. Long lists print many times. */
+static char *put_digits(char *at, unsigned value, int digits, char then)
+{
+	for (int i = digits - 1; i >= 0; i--) {
+		at[i] = (char)('0' + value % 10);
+		value /= 10;
+	}
+	at[digits] = then;
+	return at + digits + 1;
+}
+
 void ckpt_time_print(char out[static 40], int64_t t)
 {
 	int64_t days = t / DAY, rest = t % DAY, second;
-	int year, month = 1, day, n;
+	int year, month = 1, day;
+	char *at;
 
 	if (rest < 0) {
 		rest += DAY;
@@ -331,13 +343,16 @@ void ckpt_time_print(char out[static 40], int64_t t)
 		month++;
 	day -= days_until(year, month - 1);
 	second = rest / SECOND;
-	n = snprintf(out, 40, "%04d-%02d-%02dT%02d:%02d:%02d.%09d", year, month, day + 1,
-			(int)(second / 3600), (int)(second / 60 % 60), (int)(second % 60),
-			(int)(rest % SECOND));
-	while (n > 0 && out[n - 1] == '0')
-		n--;
-	if (n > 0 && out[n - 1] == '.')
-		n--;
-	out[n++] = 'Z';
-	out[n] = '\0';
+	at = put_digits(out, (unsigned)year, 4, '-');
+	at = put_digits(at, (unsigned)month, 2, '-');
+	at = put_digits(at, (unsigned)day + 1, 2, 'T');
+	at = put_digits(at, (unsigned)(second / 3600), 2, ':');
+	at = put_digits(at, (unsigned)(second / 60 % 60), 2, ':');
+	at = put_digits(at, (unsigned)(second % 60), 2, '.');
+	at = put_digits(at, (unsigned)(rest % SECOND), 9, 'Z');
+	for (at--; at[-1] == '0'; at--)
+		;
+	at -= at[-1] == '.';
+	at[0] = 'Z';
+	at[1] = '\0';
 }
