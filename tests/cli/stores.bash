@@ -6,7 +6,8 @@
 store() {
 	local to=$BATS_TEST_TMPDIR/${1//\//-}
 	mkdir -p "$to"
-	cp "$FIXTURES/$1"/store.db* "$to/"
+	cp "$FIXTURES/$1/store.db" "$to/"
+	if [ -s "$FIXTURES/$1/store.db-wal" ]; then cp "$FIXTURES/$1/store.db-wal" "$to/"; fi
 	chmod u+w "$to"/*
 	printf '%s' "$to/store.db"
 }

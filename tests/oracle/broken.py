@@ -108,10 +108,11 @@ def check_orders(t, store, oracle):
 
 def check_store(store, oracle, codes):
     t = common.Tally()
+    name, store = store.parent.name, copied(store)
     before = store.read_bytes()
     run = common.Run(["list", "-s", str(store), "--json"])
     allowed(t, run, codes[0])
-    note = NOTES.get(store.parent.name)
+    note = NOTES.get(name)
     if note and note not in run.err:
         t.fail("note", "stderr does not speak of %r: %r" % (note, run.err))
     cid = oracle.get("id")
