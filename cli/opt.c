@@ -275,27 +275,14 @@ static bool takes_value(const struct opt *o)
 	return o->kind != OPT_FLAG && o->kind != OPT_COUNT && o->kind != OPT_MAYBE;
 }
 
-/* The next word as a value. A known long option there is a forgotten value, not a value. */
+/* The next word is the value, whatever it looks like: a thread may well be called --help. */
 static const char *next_value(struct parser *p, const struct found *f)
 {
-	const char *word = p->at < p->argc ? p->argv[p->at] : NULL;
-	struct found other;
-
-	if (!word) {
+	if (p->at == p->argc) {
 		cli_usage(p->cli, "%s needs a value: %s", f->shown, f->opt->value);
 		return NULL;
 	}
-	if (!strncmp(word, "--", 2) &&
-			(!word[2] || find(&other, p->cli, word + 2,
-						     strcspn(word + 2, "="), 0))) {
-		cli_usage(p->cli, "%s needs a value: %s", f->shown, f->opt->value);
-		if (f->shown[1] == '-')
-			ckpt_hint(&p->cli->err, "if '%s' is the value, write %s=%s", word,
-					f->shown, word);
-		return NULL;
-	}
-	p->at++;
-	return word;
+	return p->argv[p->at++];
 }
 
 static int parse_long(struct parser *p, const char *word)

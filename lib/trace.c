@@ -9,7 +9,7 @@
 struct trace_conn {
 	struct conn base;
 	struct conn *inner;
-	const struct ckpt_config *config;
+	struct ckpt_config config;      /* a copy: the caller's may be gone by then */
 };
 
 struct trace_cursor {
@@ -53,7 +53,7 @@ static int trace_query(struct cursor **out, struct conn *conn, const char *sql,
 			ckpt_buf_addf(&line, "'%s'", ckpt_show_name(name, args[i].v));
 	}
 	if (!line.failed)
-		c->config->trace(c->config->arg, line.p);
+		c->config.trace(c->config.arg, line.p);
 	ckpt_buf_free(&line);
 	cur->base.conn = conn;
 	if (c->inner->driver->query(&cur->inner, c->inner, sql, args, nargs) < 0) {
@@ -106,7 +106,7 @@ int trace_wrap(struct conn **out, struct conn *inner, const struct ckpt_config *
 	c->base = (struct conn){ .driver = &trace_driver, .err = inner->err,
 		.tentative = inner->tentative };
 	c->inner = inner;
-	c->config = config;
+	c->config = *config;
 	*out = &c->base;
 	return 0;
 }
