@@ -161,7 +161,7 @@ other_user() {
 @test "-wal without -shm: its rows are read, nothing is made" {
 	db=$(store py-hitl/wal)
 	dir=$(dirname "$db")
-	same files "$(ls -A "$dir" | tr '\n' ' ')" "store.db store.db-wal "
+	same files "$(cd "$dir" && echo *)" "store.db store.db-wal"
 	untouched
 	apart ckpt list -s "$db" --ids
 	has "$stdout" wal-only
@@ -180,7 +180,7 @@ other_user() {
 	kill -9 "$writer"
 	wait "$writer" 2>/dev/null || true
 	writer=
-	same files "$(ls -A "$dir" | tr '\n' ' ')" "store.db store.db-shm store.db-wal "
+	same files "$(cd "$dir" && echo *)" "store.db store.db-shm store.db-wal"
 	untouched
 	apart ckpt list -s "$db" --ids
 	has "$stdout" live

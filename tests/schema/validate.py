@@ -49,9 +49,10 @@ def documents(path):
 
 
 def deepest(error):
-    """The most telling of the alternatives that failed."""
-    best = jsonschema.exceptions.best_match([error])
-    return "/%s: %s" % ("/".join(map(str, best.absolute_path)), best.message[:300])
+    """The fault itself, not that every alternative failed: follow the one that came furthest."""
+    while error.context:
+        error = max(error.context, key=lambda e: len(e.absolute_path))
+    return "/%s: %s" % ("/".join(map(str, error.absolute_path)), error.message[:300])
 
 
 def schema_of(doc, lines):
