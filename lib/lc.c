@@ -90,6 +90,59 @@ static bool write_payload(struct ckpt_buf *out, const struct parts *parts)
 	return args || kwargs;
 }
 
+/* Fields a Python message leaves out where they have their default, and its reader puts back. */
+static const struct {
+	const char *class_name, *fields[8];
+} message_defaults[] = {
+	{ "HumanMessage", { NULL } },
+	{ "SystemMessage", { NULL } },
+	{ "ChatMessage", { NULL } },
+	{ "FunctionMessage", { NULL } },
+	{ "AIMessage", { "\"tool_calls\":[]", "\"invalid_tool_calls\":[]",
+		"\"usage_metadata\":null" } },
+	{ "ToolMessage", { "\"artifact\":null", "\"status\":\"success\"" } },
+};
+static const char *const every_message[] = { "\"additional_kwargs\":{}",
+	"\"response_metadata\":{}", "\"name\":null", "\"id\":null", NULL };
+
+static bool has_member(struct ckpt_view object, const char *field)
+{
+	size_t n = (size_t)(strchr(field, ':') - field);
+	struct ckpt_view key, value;
+	struct walk w;
+
+	if (!walk_open(&w, object))
+		return false;
+	while (walk_next(&w, &key, &value)) {
+		if (ckpt_view_eq(key, (struct ckpt_view){ field, n }))
+			return true;
+	}
+	return false;
+}
+
+static void add_missing(struct render *r, struct ckpt_view kwargs, const char *const *fields)
+{
+	for (; *fields; fields++) {
+		if (has_member(kwargs, *fields))
+			continue;
+		ckpt_buf_puts(&r->tmp, ",");
+		ckpt_buf_puts(&r->tmp, *fields);
+	}
+}
+
+static void add_defaults(struct render *r, struct ckpt_view kwargs, struct ckpt_view name)
+{
+	for (size_t i = 0; i < sizeof(message_defaults) / sizeof(message_defaults[0]); i++) {
+		if (!text_is(name, message_defaults[i].class_name))
+			continue;
+		r->tmp.n--;             /* the closing brace */
+		add_missing(r, kwargs, every_message);
+		add_missing(r, kwargs, message_defaults[i].fields);
+		ckpt_buf_puts(&r->tmp, "}");
+		return;
+	}
+}
+
 /* Version 1: LangChain's own objects. Python stores what kind of message it is among the
  * fields, JavaScript only in the class. */
 static bool write_object(struct render *r, const struct lc *lc, struct ckpt_view name)
@@ -111,6 +164,8 @@ static bool write_object(struct render *r, const struct lc *lc, struct ckpt_view
 			ckpt_buf_puts(&r->tmp, ",");
 	}
 	ckpt_buf_add(&r->tmp, (const char *)lc->kwargs.p + 1, lc->kwargs.n - 1);
+	if (named && !r->tmp.failed)
+		add_defaults(r, lc->kwargs, name);
 	return true;
 }
 
