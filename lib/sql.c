@@ -61,7 +61,13 @@ static int probe_columns(struct sql_store *s, const char *table, struct columns 
 		rc = sql_query(&cur, s, pragma.p, NULL, 0);
 	ckpt_buf_puts(&out->names, " ");
 	while (rc >= 0 && (rc = sql_next(cur, cell, 2)) > 0) {
+		size_t at = out->names.n;
+
 		ckpt_buf_add(&out->names, cell[1].v.p, cell[1].v.n);
+		for (; !out->names.failed && at < out->names.n; at++) {
+			if (out->names.p[at] == ' ')    /* one name, not two */
+				out->names.p[at] = '\t';
+		}
 		ckpt_buf_puts(&out->names, " ");
 	}
 	sql_done(cur);
@@ -272,7 +278,7 @@ static int sample_writers(struct sql_store *s, unsigned *writers)
 			"step(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM step WHERE i < %2$d) "
 			"SELECT type, CASE WHEN type = 'json' OR type IS NULL THEN %3$s END FROM step, "
 			"span JOIN %1$s AS c ON c.rowid = (SELECT rowid FROM %1$s WHERE rowid >= "
-			"span.a + (span.z - span.a) / %2$d * step.i LIMIT 1)",
+			"span.a + (span.z - span.a) * step.i / %2$d LIMIT 1)",
 			s->layout->checkpoints.name, SAMPLES, s->layout->cols[COL_BODY]);
 	if (sql.failed)
 		return ckpt_fail(s->base.err, CKPT_ENOMEM, "out of memory");
