@@ -381,6 +381,7 @@ static int emit_graph(struct walk *w, size_t at, const struct ckpt_checkpoint *c
 	struct ckpt_view nodes = { 0 }, meta = { 0 };
 	int64_t step = CKPT_UNKNOWN;
 
+	count_thread(w);
 	limit_reached(w);
 	render_detail(w, c, &nodes, &meta);
 	ckpt_meta_int(&step, c->meta, "step");

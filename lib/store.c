@@ -2,6 +2,7 @@
  * store.c - the public store and scan: names → backends, and dispatch. Forms of a store's name
  * are a table of prefixes; what a backend does with the rest is its own business.
  */
+#include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -144,8 +145,8 @@ int ckpt_store_open(struct ckpt_store **out, const char *name, const struct ckpt
 		where = duplicate(name, strlen(name), err);
 	if (where && strcmp(where, ":memory:") == 0)
 		ckpt_fail(err, CKPT_EMISSING, "a store in memory belongs to its own process alone");
-	if (!err->code)
-		f->backend->open(out, where, config, err);
+	if (!err->code && f->backend->open(out, where, config, err) == CKPT_EMISSING)
+		suggest(err, where);
 	free(where);
 	if (err->code) {
 		free(shown);
@@ -154,6 +155,66 @@ int ckpt_store_open(struct ckpt_store **out, const char *name, const struct ckpt
 	free((*out)->name);
 	(*out)->name = shown;
 	return 0;
+}
+
+/* ---- a name that is not there ----------------------------------------------------------------------- */
+
+static bool looks_like_store(const char *name)
+{
+	static const char *const endings[] = { ".db", ".sqlite", ".sqlite3", ".db3" };
+	const char *dot = strrchr(name, '.');
+
+	for (size_t i = 0; dot && i < sizeof(endings) / sizeof(endings[0]); i++) {
+		if (strcmp(dot, endings[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool is_store(const char *path)
+{
+	const struct ckpt_config quietly = { 0 };
+	struct ckpt_store *store;
+	struct ckpt_error err = { 0 };
+
+	if (sqlite_backend.open(&store, path, &quietly, &err) < 0)
+		return false;
+	ckpt_store_end(store);
+	ckpt_store_close(store);
+	return true;
+}
+
+/* The stores that lie where a missing one was looked for: most likely a slip of the fingers. */
+static void suggest(struct ckpt_error *err, const char *where)
+{
+	const char *slash = strrchr(where, '/');
+	size_t n = slash ? (size_t)(slash - where) + 1 : 0;
+	struct ckpt_buf path = { 0 }, found = { 0 };
+	struct dirent *entry;
+	int looked = 0;
+	DIR *dir;
+
+	ckpt_buf_add(&path, where, n);
+	dir = path.failed ? NULL : opendir(n ? path.p : ".");
+	while (dir && (entry = readdir(dir)) && looked < 20 && !path.failed) {
+		char name[200];
+
+		if (!looks_like_store(entry->d_name))
+			continue;
+		looked++;
+		path.n = n;
+		ckpt_buf_puts(&path, entry->d_name);
+		if (!path.failed && is_store(path.p))
+			ckpt_buf_addf(&found, "%s%s", found.n ? ", " : "",
+					ckpt_show_name(name, ckpt_buf_view(&path)));
+	}
+	if (dir)
+		closedir(dir);
+	if (found.n && !found.failed)
+		ckpt_hint(err, "%s that are LangGraph stores: %s", n ? "files there" : "files here",
+				found.p);
+	ckpt_buf_free(&path);
+	ckpt_buf_free(&found);
 }
 
 /* ---- dispatch ------------------------------------------------------------------------------------ */
