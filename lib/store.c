@@ -125,38 +125,6 @@ static char *masked(const char *name, struct ckpt_error *err)
 	return b.p;
 }
 
-int ckpt_store_open(struct ckpt_store **out, const char *name, const struct ckpt_config *config,
-		struct ckpt_error *err)
-{
-	const struct name_form *f = form_of(name);
-	char *shown = masked(name, err), *where = NULL;
-
-	*out = NULL;
-	if (!shown)
-		return err->code;
-	if (!f->backend)
-		ckpt_fail(err, CKPT_EUNSUPPORTED, "'%s' is not a SQLite store, and this version reads "
-						  "no other", shown);
-	else if (!*name)
-		ckpt_fail(err, CKPT_EMISSING, "the store's name is empty");
-	else if (f->rest)
-		where = f->rest(shown, name + strlen(f->prefix), err);
-	else
-		where = duplicate(name, strlen(name), err);
-	if (where && strcmp(where, ":memory:") == 0)
-		ckpt_fail(err, CKPT_EMISSING, "a store in memory belongs to its own process alone");
-	if (!err->code && f->backend->open(out, where, config, err) == CKPT_EMISSING)
-		suggest(err, where);
-	free(where);
-	if (err->code) {
-		free(shown);
-		return err->code;
-	}
-	free((*out)->name);
-	(*out)->name = shown;
-	return 0;
-}
-
 /* ---- a name that is not there ----------------------------------------------------------------------- */
 
 static bool looks_like_store(const char *name)
@@ -215,6 +183,38 @@ static void suggest(struct ckpt_error *err, const char *where)
 				found.p);
 	ckpt_buf_free(&path);
 	ckpt_buf_free(&found);
+}
+
+int ckpt_store_open(struct ckpt_store **out, const char *name, const struct ckpt_config *config,
+		struct ckpt_error *err)
+{
+	const struct name_form *f = form_of(name);
+	char *shown = masked(name, err), *where = NULL;
+
+	*out = NULL;
+	if (!shown)
+		return err->code;
+	if (!f->backend)
+		ckpt_fail(err, CKPT_EUNSUPPORTED, "'%s' is not a SQLite store, and this version reads "
+						  "no other", shown);
+	else if (!*name)
+		ckpt_fail(err, CKPT_EMISSING, "the store's name is empty");
+	else if (f->rest)
+		where = f->rest(shown, name + strlen(f->prefix), err);
+	else
+		where = duplicate(name, strlen(name), err);
+	if (where && strcmp(where, ":memory:") == 0)
+		ckpt_fail(err, CKPT_EMISSING, "a store in memory belongs to its own process alone");
+	if (!err->code && f->backend->open(out, where, config, err) == CKPT_EMISSING)
+		suggest(err, where);
+	free(where);
+	if (err->code) {
+		free(shown);
+		return err->code;
+	}
+	free((*out)->name);
+	(*out)->name = shown;
+	return 0;
 }
 
 /* ---- dispatch ------------------------------------------------------------------------------------ */
