@@ -75,7 +75,7 @@ static void add_heads(struct ckpt_buf *b, const struct sql_scan *s, const struct
 	else if (s->started)
 		ckpt_buf_addf(b, " WHERE %s < $1", l->key[0]);
 	else if (s->pick.key.thread.p)
-		ckpt_buf_addf(b, " WHERE %s = $1", l->key[0]);
+		add_bounds(b, l, &s->pick.key);
 	add_order(b, l, true, 3);
 	ckpt_buf_puts(b, " LIMIT 1");
 }
@@ -281,6 +281,8 @@ static int next_head(struct sql_scan *s, struct cell *row)
 
 	if (!s->started) {
 		rc = sql_next(s->cur, row, s->ncols);
+	} else if (s->pick.key.thread.p && s->pick.key.ns.p) {
+		return 0;
 	} else {
 		rc = seek_head(s, true, row);
 		if (rc == 0 && !s->pick.key.thread.p)
@@ -297,6 +299,14 @@ static int next_head(struct sql_scan *s, struct cell *row)
 	return err->code ? err->code : 1;
 }
 
+static bool in_namespace(const struct sql_scan *s, const struct cell *row)
+{
+	const struct ckpt_key *k = &s->pick.key;
+
+	return !k->ns.p || (ckpt_view_eq(row[COL_NS].v, k->ns) &&
+			(row[COL_NS].kind == CELL_BLOB) == !!(k->blob & CKPT_BLOB_NS));
+}
+
 int sql_scan_next(struct ckpt_scan *scan, struct ckpt_checkpoint *out)
 {
 	struct sql_scan *s = scan_of(scan);
@@ -308,10 +318,13 @@ int sql_scan_next(struct ckpt_scan *scan, struct ckpt_checkpoint *out)
 	if (s->pick.limit && s->given >= s->pick.limit)
 		return 0;
 	arena_reset(&s->arena);
-	if (s->pick.depth == CKPT_HEADS)
-		rc = next_head(s, row);
-	else
+	if (s->pick.depth == CKPT_HEADS) {
+		do
+			rc = next_head(s, row);
+		while (rc > 0 && !in_namespace(s, row));
+	} else {
 		rc = sql_next(s->cur, row, s->ncols);
+	}
 	if (rc <= 0)
 		return rc;
 	s->given++;
