@@ -61,6 +61,17 @@ static int put_store(struct cli *cli)
 	return 0;
 }
 
+/* A copy: a command may have made its columns up for this one answer. */
+static const struct col *keep_cols(struct out *out, const struct col *cols)
+{
+	size_t n = 0;
+
+	for (; cols && cols[n].key && n < TABLE_COLS; n++)
+		out->own_cols[n] = cols[n];
+	out->own_cols[n] = (struct col){ 0 };
+	return cols ? out->own_cols : NULL;
+}
+
 int out_begin(struct cli *cli, const char *format, const char *type,
 		const struct col *cols, bool with_long)
 {
@@ -70,7 +81,7 @@ int out_begin(struct cli *cli, const char *format, const char *type,
 
 	out->format = format;
 	out->type = type;
-	out->cols = cols;
+	out->cols = keep_cols(out, cols);
 	out->with_long = with_long;
 	if (out->form == FORM_JSON) {
 		ckpt_buf_addf(&out->pending,

@@ -4,8 +4,8 @@
  * A read-only open of an idle WAL file would leave -wal and -shm behind, and in another user's
  * folder they would belong to us and stop the application. So:
  *   rollback journal, or a WAL whose side files a live process holds   mode=ro, ordinary locks
- *   WAL without side files, the file and its folder are ours           mode=rw, query_only: a
- *                         real snapshot; SQLite removes the side files again at close
+ *   WAL with nothing in it, the file and its folder are ours           mode=rw, query_only: a
+ *                         real snapshot; the last to close removes the side files again
  *   everything else (somebody else's file, a WAL left by a crash)      no locks at all; the WAL
  *                         index is kept in memory; the answer counts only if nothing moved
  * In WAL mode the file's change counter stands still: size and times are the only witness.
@@ -140,13 +140,14 @@ static int read_header(uint8_t header[static 100], size_t *n, const char *path,
 static enum sqlite_how decide_wal(const struct sqlite_file *f)
 {
 	bool side_files = f->wal.there || look(f->path, "-shm").there;
+	bool empty = !f->wal.there || f->wal.st.st_size == 0, live = held(f->path);
+	bool ours = f->db.st.st_uid == geteuid() && access(f->path, W_OK) == 0 &&
+		    folder_writable(f->path);
 
-	if (held(f->path))
-		return SQLITE_SHARED;
-	if (!side_files && f->db.st.st_uid == geteuid() && access(f->path, W_OK) == 0 &&
-			folder_writable(f->path))
+	/* readers like ourselves beside us: whoever closes last has to tidy up */
+	if (ours && empty && (live || !side_files))
 		return SQLITE_OWNER;
-	return SQLITE_QUIET;
+	return live ? SQLITE_SHARED : SQLITE_QUIET;
 }
 
 int sqlite_file_decide(struct sqlite_file *out, const char *path, struct ckpt_error *err)
