@@ -179,58 +179,54 @@ static int by_channel(const void *a, const void *b)
 	return d ? d : (*x > *y) - (*x < *y);
 }
 
-static struct ckpt_value *find(struct ckpt_value **sorted, size_t n, struct ckpt_view channel)
+static struct ckpt_value *find(struct ckpt_value **list, size_t n, struct ckpt_view channel)
 {
 	size_t lo = 0, hi = n;
 
 	while (lo < hi) {       /* the last of equal names: that is what a map keeps */
 		size_t mid = lo + (hi - lo) / 2;
 
-		if (ckpt_view_cmp(sorted[mid]->channel, channel) <= 0)
+		if (ckpt_view_cmp(list[mid]->channel, channel) <= 0)
 			lo = mid + 1;
 		else
 			hi = mid;
 	}
-	return lo && ckpt_view_eq(sorted[lo - 1]->channel, channel) ? sorted[lo - 1] : NULL;
+	return lo && ckpt_view_eq(list[lo - 1]->channel, channel) ? list[lo - 1] : NULL;
 }
 
-/* One list: values with their versions, then versions without a value. */
+static struct ckpt_value **sorted(struct split *s, const struct list *l)
+{
+	struct ckpt_value **out = arena_take(s->arena, (l->n + 1) * sizeof(*out), s->err);
+
+	for (size_t i = 0; out && i < l->n; i++)
+		out[i] = &l->v[i];
+	if (out)
+		qsort(out, l->n, sizeof(*out), by_channel);
+	return out;
+}
+
+/* One list: values with their versions, then versions without a value; of twins the last. */
 static int merge(struct split *s, struct ckpt_checkpoint *out)
 {
 	struct list all = { 0 };
-	size_t n = s->values.n;
-	struct ckpt_value **sorted = arena_take(s->arena, (n + 1) * sizeof(struct ckpt_value *), s->err);
+	size_t n = s->values.n, nversions = s->versions.n;
+	struct ckpt_value **values = sorted(s, &s->values), **versions = sorted(s, &s->versions);
 
-	if (!sorted)
+	if (!values || !versions)
 		return s->err->code;
-	for (size_t i = 0; i < n; i++)
-		sorted[i] = &s->values.v[i];
-	qsort(sorted, n, sizeof(struct ckpt_value *), by_channel);
-	for (size_t i = 0; i < s->versions.n; i++) {
-		struct ckpt_value *v = find(sorted, n, s->versions.v[i].channel);
+	for (size_t i = 0; i < n + nversions; i++) {
+		struct ckpt_value *v = i < n ? &s->values.v[i] : &s->versions.v[i - n];
+		struct ckpt_value *value = find(values, n, v->channel), *to;
+		struct ckpt_value *version = find(versions, nversions, v->channel);
 
-		if (v)
-			v->version = s->versions.v[i].version;
-	}
-	for (size_t i = 0; i < n; i++) {
-		struct ckpt_value *v = &s->values.v[i], *to;
-
-		if (find(sorted, n, v->channel) != v)
+		if (i < n ? value != v : value || version != v)
 			continue;
 		to = list_add(s, &all);
 		if (!to)
 			return s->err->code;
 		*to = *v;
-	}
-	for (size_t i = 0; i < s->versions.n; i++) {
-		struct ckpt_value *to;
-
-		if (find(sorted, n, s->versions.v[i].channel))
-			continue;
-		to = list_add(s, &all);
-		if (!to)
-			return s->err->code;
-		*to = s->versions.v[i];
+		if (version)
+			to->version = version->version;
 	}
 	out->values = all.v;
 	out->nvalues = all.n;
@@ -291,7 +287,7 @@ int codec_split(struct ckpt_checkpoint *out, struct ckpt_view body, struct arena
 			out->opaque = body;
 	}
 	reader_done(&s->r);
-	if (err->code || finish_skeleton(s, out) < 0)
+	if (finish_skeleton(s, out) < 0)
 		return err->code;
 	return merge(s, out);
 }
