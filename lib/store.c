@@ -66,10 +66,14 @@ static char *from_file_uri(const char *name, const char *rest, struct ckpt_error
 		}
 		ckpt_buf_add(&b, &c, 1);
 	}
-	if (b.failed) {
+	if (b.failed)
 		ckpt_fail(err, CKPT_ENOMEM, "out of memory");
+	else if (b.n == 0)
+		ckpt_fail(err, CKPT_EMISSING, "store '%s': the path is empty", name);
+	else if (memchr(b.p, '\0', b.n))
+		ckpt_fail(err, CKPT_EUSAGE, "store '%s': a path has no %%00", name);
+	if (err->code)
 		ckpt_buf_free(&b);
-	}
 	return b.p;
 }
 
@@ -98,6 +102,18 @@ static const struct name_form *form_of(const char *name)
 	return f;
 }
 
+/* Where a connection string's value ends: in quotes or at a blank, \ takes the next as it is. */
+static const char *value_end(const char *p)
+{
+	bool quoted = *p == '\'';
+
+	for (p += quoted; *p && (quoted ? *p != '\'' : *p != ' ' && *p != '&'); p++) {
+		if (*p == '\\' && p[1])
+			p++;
+	}
+	return quoted && *p ? p + 1 : p;
+}
+
 /* postgresql://user:SECRET@… and password=SECRET → *** */
 static char *masked(const char *name, struct ckpt_error *err)
 {
@@ -111,11 +127,18 @@ static char *masked(const char *name, struct ckpt_error *err)
 		ckpt_buf_puts(&b, "***");
 		at = host;
 	}
-	for (const char *p; (p = strstr(at, "password=")); ) {
-		ckpt_buf_add(&b, at, (size_t)(p - at) + 9);
+	for (const char *p; (p = strstr(at, "password")); ) {
+		p += 8;
+		p += strspn(p, " ");
+		if (*p != '=') {
+			ckpt_buf_add(&b, at, (size_t)(p - at));
+			at = p;
+			continue;
+		}
+		p += 1 + strspn(p + 1, " ");
+		ckpt_buf_add(&b, at, (size_t)(p - at));
 		ckpt_buf_puts(&b, "***");
-		at = p + 9;
-		at += *at == '\'' ? strcspn(at + 1, "'") + 2 : strcspn(at, " &");
+		at = value_end(p);
 	}
 	ckpt_buf_puts(&b, at);
 	if (b.failed) {
