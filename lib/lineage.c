@@ -11,6 +11,7 @@ struct lineage {
 	struct ckpt_lineage base;       /* first: what the caller sees */
 	struct ckpt_link *links;
 	size_t cap;
+	size_t texts;                   /* SQLite: behind them come ids kept as BLOB, in order too */
 	uint8_t *digits;                /* of short ids, measured when first asked for */
 	struct arena arena;
 };
@@ -35,13 +36,13 @@ static int add(struct lineage *l, const struct ckpt_checkpoint *c, struct ckpt_e
 		.parent_at = SIZE_MAX,
 	};
 	l->base.count++;
+	if (!(c->key.blob & CKPT_BLOB_ID))
+		l->texts = l->base.count;
 	return err->code;
 }
 
-size_t ckpt_lineage_find(const struct ckpt_lineage *l, struct ckpt_view id)
+static size_t find_between(const struct ckpt_lineage *l, size_t lo, size_t hi, struct ckpt_view id)
 {
-	size_t lo = 0, hi = l->count;
-
 	while (lo < hi) {
 		size_t mid = lo + (hi - lo) / 2;
 		int d = ckpt_view_cmp(l->links[mid].id, id);
@@ -54,6 +55,14 @@ size_t ckpt_lineage_find(const struct ckpt_lineage *l, struct ckpt_view id)
 			hi = mid;
 	}
 	return SIZE_MAX;
+}
+
+size_t ckpt_lineage_find(const struct ckpt_lineage *l, struct ckpt_view id)
+{
+	size_t texts = ((const struct lineage *)(const void *)l)->texts;
+	size_t at = find_between(l, 0, texts, id);
+
+	return at != SIZE_MAX ? at : find_between(l, texts, l->count, id);
 }
 
 static void join(struct lineage *l)
@@ -161,7 +170,7 @@ static bool measure_short_ids(struct lineage *l)
 
 			need = same >= need ? same + 1 : need;
 		}
-		l->digits[order[i]] = (uint8_t)(need < group.n ? need : group.n);
+		l->digits[order[i]] = (uint8_t)(need <= group.n ? need : 0);
 	}
 	free(order);
 	return l->digits != NULL;
@@ -172,8 +181,9 @@ struct ckpt_view ckpt_short_id(struct ckpt_lineage *lineage, size_t at)
 	struct lineage *l = (struct lineage *)(void *)lineage;
 	struct ckpt_view id = l->links[at].id, group = last_group(id);
 
-	/* not a UUID: only the whole id is sure to be a name */
-	if (ckpt_time_of_id(id) == CKPT_UNKNOWN || (!l->digits && !measure_short_ids(l)))
+	/* not a UUID, or a last group of two: only the whole id is sure to be a name */
+	if (ckpt_time_of_id(id) == CKPT_UNKNOWN || (!l->digits && !measure_short_ids(l)) ||
+			!l->digits[at])
 		return id;
 	return (struct ckpt_view){ group.p, l->digits[at] };
 }
