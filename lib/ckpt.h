@@ -116,6 +116,9 @@ enum ckpt_depth {                       /* how deep a scan reads; each includes 
 	CKPT_VALUES                     /* + skeleton and channel values */
 };
 
+/* Metadata is JSON whose objects are just that: no reader revives records in it. */
+#define CKPT_META_TYPE CKPT_LIT("metadata")
+
 struct ckpt_checkpoint {
 	struct ckpt_key key;            /* HEADS, SPANS: id is the greatest of its namespace */
 	struct ckpt_view first;         /* SPANS: the smallest id */
@@ -127,7 +130,7 @@ struct ckpt_checkpoint {
 	int64_t time;                   /* ns since 1970 UTC, from a UUIDv6 id, else from `ts` (LINKS) */
 
 	struct ckpt_view meta;          /* META; JSON text, or NULL */
-	struct ckpt_view meta_type;     /* META; "json" */
+	struct ckpt_view meta_type;     /* META; CKPT_META_TYPE */
 
 	struct ckpt_view skeleton;      /* VALUES; the container without its channel values */
 	const struct ckpt_value *values;        /* VALUES; in the order of the container */

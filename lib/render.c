@@ -171,7 +171,7 @@ static bool value_done(struct render *r)
 		struct seg *seg = &r->segs[r->nsegs - 1];
 		struct ckpt_view key = { r->out->p + seg->at, r->out->n - seg->at };
 
-		if (r->rd.ops == &json_reader && text_is(key, "\"lc\""))
+		if (r->records && text_is(key, "\"lc\""))
 			f->lc = true;
 		put(r->out, ':');
 		seg->to = r->out->n;
@@ -328,7 +328,7 @@ static void write_corrupt(struct ckpt_buf *buf, const struct reader *rd, size_t 
 }
 
 static int render_tokens(struct ckpt_buf *buf, const struct reader_ops *ops,
-		struct ckpt_view body, struct ckpt_render *opt)
+		struct ckpt_view body, struct ckpt_render *opt, bool records)
 {
 	struct render *r = malloc(sizeof(*r));
 	size_t start = buf->n;
@@ -344,6 +344,7 @@ static int render_tokens(struct ckpt_buf *buf, const struct reader_ops *ops,
 	r->nframes = r->capframes = r->nsegs = r->capsegs = 0;
 	r->tmp = r->names = (struct ckpt_buf){ 0 };
 	r->nomem = false;
+	r->records = records;
 	reader_init(&r->rd, ops, body);
 	rc = render_loop(r);
 	if (rc == 0)
@@ -368,7 +369,7 @@ static int render_untyped(
 		struct ckpt_buf *buf, struct ckpt_view body, struct ckpt_render *opt)
 {
 	size_t start = buf->n;
-	int rc = render_tokens(buf, &json_reader, body, opt);
+	int rc = render_tokens(buf, &json_reader, body, opt, true);
 
 	if (rc == CKPT_ENOMEM || (rc == 0 && !opt->trailing))
 		return rc;
@@ -399,10 +400,12 @@ int ckpt_render_value(struct ckpt_buf *buf, struct ckpt_view type, struct ckpt_v
 	} else if (ckpt_view_eq(type, CKPT_LIT("bytes")) ||
 			ckpt_view_eq(type, CKPT_LIT("bytearray"))) {
 		render_bytes(buf, body);
+	} else if (ckpt_view_eq(type, CKPT_META_TYPE)) {
+		rc = render_tokens(buf, &json_reader, body, opt, false);
 	} else {
 		ops = codec_reader(type);
 		if (ops)
-			rc = render_tokens(buf, ops, body, opt);
+			rc = render_tokens(buf, ops, body, opt, ops == &json_reader);
 		else
 			render_opaque(buf, type, body);
 	}

@@ -254,7 +254,7 @@ static int fill(struct sql_scan *s, const struct cell *row, struct ckpt_checkpoi
 	}
 	if (depth >= CKPT_META) {
 		out->meta = row[COL_META].v;
-		out->meta_type = CKPT_LIT("json");
+		out->meta_type = CKPT_META_TYPE;
 	}
 	if (depth >= CKPT_VALUES)
 		codec_split(out, row[COL_BODY].v, &s->arena, store->base.err);

@@ -280,7 +280,15 @@ static const struct {
 	{ "{\"lc\":1,\"type\":\"constructor\",\"id\":[\"langchain\",\"schema\","
 	  "\"messages\","
 	  "\"HumanMessage\"],\"kwargs\":{\"content\":\"hi\",\"type\":\"human\"}}",
-			"{\"content\":\"hi\",\"type\":\"human\"}" },
+			"{\"content\":\"hi\",\"type\":\"human\","
+			"\"additional_kwargs\":{},\"response_metadata\":{},"
+			"\"name\":null,\"id\":null}" },
+	{ "{\"lc\":1,\"type\":\"constructor\",\"id\":[\"langchain\",\"schema\","
+	  "\"messages\",\"ToolMessage\"],\"kwargs\":{\"type\":\"tool\",\"name\":\"t\","
+	  "\"id\":\"i\",\"additional_kwargs\":{\"a\":1},\"response_metadata\":{}}}",
+			"{\"type\":\"tool\",\"name\":\"t\",\"id\":\"i\","
+			"\"additional_kwargs\":{\"a\":1},\"response_metadata\":{},"
+			"\"artifact\":null,\"status\":\"success\"}" },
 	{ "{\"lc\":1,\"type\":\"not_implemented\",\"id\":[\"a\"],\"repr\":\"<A>\"}",
 			"\"<A>\"" },
 	{ "{\"lc\":1,\"type\":\"secret\",\"id\":[\"KEY\"]}", "\"**********\"" },

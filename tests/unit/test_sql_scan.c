@@ -60,7 +60,7 @@ static void depths(struct ckpt_store *s, char id[3][37])
 		ok(d >= CKPT_LINKS ? is(c.parent, id[1]) && is(c.type, "json") &&
 				c.size == 103 && c.meta_size == 10 : !c.parent.p && !c.type.p &&
 				!c.size && !c.meta_size, "its links (%lld)", (long long)c.size);
-		ok(d >= CKPT_META ? is(c.meta, "{\"step\":1}") && is(c.meta_type, "json") :
+		ok(d >= CKPT_META ? is(c.meta, "{\"step\":1}") && is(c.meta_type, "metadata") :
 				!c.meta.p, "its metadata");
 		ok(d >= CKPT_VALUES ? c.skeleton.p && c.nvalues == 3 && !c.opaque.p &&
 				!c.broken_why && is(c.values[0].channel, "a") &&
