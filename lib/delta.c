@@ -173,16 +173,17 @@ static int take_seed(struct chain *ch, const struct ckpt_checkpoint *c)
 static int walk_up(struct chain *ch, struct ckpt_store *store, const struct ckpt_checkpoint *from)
 {
 	struct ckpt_pick pick = { .key = from->key, .depth = CKPT_VALUES, .writes = true };
-	struct ckpt_buf parent = { 0 };
+	struct ckpt_buf parent = { 0 }, mark = { 0 };   /* met again: the parents form a ring */
 	size_t steps = 0;
 	int rc = from->parent.p != NULL;
 
 	if (rc)
 		ckpt_buf_add(&parent, from->parent.p, from->parent.n);
-	while (rc > 0 && !parent.failed && steps++ < 1000000) {
+	while (rc > 0 && !parent.failed) {
 		struct ckpt_checkpoint c;
 		struct ckpt_scan *scan;
 
+		steps++;
 		pick.key.id = ckpt_buf_view(&parent);
 		rc = ckpt_scan_one(&scan, store, &pick, &c);
 		if (rc > 0) {
@@ -194,10 +195,17 @@ static int walk_up(struct chain *ch, struct ckpt_store *store, const struct ckpt
 			ckpt_buf_add(&parent, c.parent.p, c.parent.n);
 		}
 		ckpt_scan_close(scan);
+		if (steps > 1 && ckpt_view_eq(ckpt_buf_view(&parent), ckpt_buf_view(&mark)))
+			break;
+		if ((steps & (steps - 1)) == 0) {
+			mark.n = 0;
+			ckpt_buf_add(&mark, parent.p, parent.n);
+		}
 	}
-	if (parent.failed)
+	if (parent.failed || mark.failed)
 		rc = CKPT_ENOMEM;
 	ckpt_buf_free(&parent);
+	ckpt_buf_free(&mark);
 	return rc < 0 ? rc : 0;
 }
 
