@@ -179,7 +179,7 @@ static int walk_up(struct chain *ch, struct ckpt_store *store, const struct ckpt
 
 	if (rc)
 		ckpt_buf_add(&parent, from->parent.p, from->parent.n);
-	while (rc > 0 && !parent.failed) {
+	while (rc > 0 && !parent.failed && !mark.failed) {
 		struct ckpt_checkpoint c;
 		struct ckpt_scan *scan;
 
