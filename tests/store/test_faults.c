@@ -10,7 +10,7 @@
 struct fault_conn {
 	struct conn base;
 	struct conn *inner;
-	unsigned left;          /* calls that still work; afterwards all fail */
+	unsigned left; /* calls that still work; afterwards all fail */
 	unsigned failed;
 };
 
@@ -64,8 +64,9 @@ static int fault_next(struct cursor *cur, struct cell *cells, size_t ncells)
 {
 	struct fault_conn *c = conn_of(cur->conn);
 
-	return strike(c) < 0 ? CKPT_EIO :
-			c->inner->driver->next(cursor_of(cur)->inner, cells, ncells);
+	return strike(c) < 0 ? CKPT_EIO
+	                     : c->inner->driver->next(
+					       cursor_of(cur)->inner, cells, ncells);
 }
 
 static void fault_done(struct cursor *cur)
@@ -90,8 +91,12 @@ static void fault_close(struct conn *conn)
 }
 
 static const struct driver fault_driver = {
-	.name = "fault", .query = fault_query, .next = fault_next, .done = fault_done,
-	.settle = fault_settle, .close = fault_close,
+	.name = "fault",
+	.query = fault_query,
+	.next = fault_next,
+	.done = fault_done,
+	.settle = fault_settle,
+	.close = fault_close,
 };
 
 static struct fault_conn *wrap(struct ckpt_store *store, unsigned left)
@@ -108,24 +113,32 @@ static struct fault_conn *wrap(struct ckpt_store *store, unsigned left)
 	return c;
 }
 
-#define COUNTED CKPT_LIT("{\"step\":1,\"counters_since_delta_snapshot\":{\"other\":[1,1]}}")
+#define COUNTED \
+	CKPT_LIT("{\"step\":1,\"counters_since_delta_snapshot\":{\"other\":[1,1]}}")
 
 static const char *make(void)
 {
 	const char *path = made_path("faults.db");
 	sqlite3 *db = made_store(path);
-	struct made_row row = { .thread = CKPT_LIT("t"), .type = CKPT_LIT("json"), .meta = COUNTED,
-		.body = CKPT_LIT("{\"ts\":\"2026-01-01T00:00:00Z\",\"channel_values\":{\"a\":1},"
-				 "\"channel_versions\":{\"a\":\"1\",\"d\":\"1\",\"other\":\"1\"}}") };
+	struct made_row row = { .thread = CKPT_LIT("t"),
+		.type = CKPT_LIT("json"),
+		.meta = COUNTED,
+		.body = CKPT_LIT("{\"ts\":\"2026-01-01T00:00:00Z\",\"channel_values\":{"
+		                 "\"a\":1},"
+				 "\"channel_versions\":{\"a\":\"1\",\"d\":\"1\","
+		                 "\"other\":\"1\"}}") };
 	static const char *const ids[] = { "1", "2", "3" };
 
 	for (size_t i = 0; i < LEN(ids); i++) {
 		row.id = ckpt_view_of(ids[i]);
 		row.parent = i ? ckpt_view_of(ids[i - 1]) : (struct ckpt_view){ 0 };
 		made_put(db, &row);
-		made_write(db, &(struct made_write){ .thread = row.thread, .id = row.id,
-			.task = CKPT_LIT("x"), .channel = CKPT_LIT("other"), .type = CKPT_LIT("json"),
-			.body = CKPT_LIT("[1]") });
+		made_write(db, &(struct made_write){ .thread = row.thread,
+					       .id = row.id,
+					       .task = CKPT_LIT("x"),
+					       .channel = CKPT_LIT("other"),
+					       .type = CKPT_LIT("json"),
+					       .body = CKPT_LIT("[1]") });
 	}
 	row.ns = CKPT_LIT("sub");
 	made_put(db, &row);
@@ -136,7 +149,8 @@ static const char *make(void)
 static int scans(struct ckpt_store *s)
 {
 	for (unsigned d = CKPT_HEADS; d <= CKPT_VALUES; d++) {
-		struct ckpt_pick pick = { .depth = (enum ckpt_depth)d, .writes = d >= CKPT_LINKS,
+		struct ckpt_pick pick = { .depth = (enum ckpt_depth)d,
+			.writes = d >= CKPT_LINKS,
 			.descending = d == CKPT_HEADS };
 		struct ckpt_checkpoint c;
 		struct ckpt_scan *scan;
@@ -145,7 +159,7 @@ static int scans(struct ckpt_store *s)
 		while (rc >= 0 && (rc = ckpt_scan_next(scan, &c)) > 0)
 			;
 		if (rc < 0 && scan && ckpt_scan_next(scan, &c) != rc)
-			rc = 1;         /* went on after a failure */
+			rc = 1; /* went on after a failure */
 		ckpt_scan_close(scan);
 		if (rc)
 			return rc;
@@ -167,13 +181,15 @@ static int lineage(struct ckpt_store *s)
 
 static int addresses(struct ckpt_store *s)
 {
-	static const char *const texts[] = { "t", "t~1", "t@{step:1}", "t@{head:1}", "t@{id:2}~1" };
+	static const char *const texts[] = { "t", "t~1", "t@{step:1}", "t@{head:1}",
+		"t@{id:2}~1" };
 	struct ckpt_buf to = { 0 };
 	struct ckpt_key key;
 	int rc = 0;
 
 	for (size_t i = 0; i < LEN(texts) && rc == 0; i++)
-		rc = ckpt_address_find(&key, s, &(struct ckpt_address){ .text = texts[i] }, &to);
+		rc = ckpt_address_find(
+				&key, s, &(struct ckpt_address){ .text = texts[i] }, &to);
 	if (rc == 0)
 		rc = ckpt_thread_find(&key, s, CKPT_LIT("t"));
 	ckpt_buf_free(&to);
@@ -182,7 +198,9 @@ static int addresses(struct ckpt_store *s)
 
 static int deltas(struct ckpt_store *s)
 {
-	struct ckpt_pick pick = { .depth = CKPT_VALUES, .descending = true, .limit = 1,
+	struct ckpt_pick pick = { .depth = CKPT_VALUES,
+		.descending = true,
+		.limit = 1,
 		.key = { .thread = CKPT_LIT("t"), .ns = CKPT_LIT("") } };
 	struct ckpt_render opt = { 0 };
 	struct ckpt_buf to = { 0 };
@@ -210,8 +228,8 @@ static int about(struct ckpt_store *s)
 /* Everything a command may do with a store, up to the first failure. */
 static int whole_run(struct ckpt_store *s)
 {
-	static int (*const parts[])(struct ckpt_store *) = { about, scans, lineage, addresses, deltas,
-		ckpt_store_end };
+	static int (*const parts[])(struct ckpt_store *) = { about, scans, lineage,
+		addresses, deltas, ckpt_store_end };
 	int rc = 0;
 
 	for (size_t i = 0; i < LEN(parts) && rc == 0; i++)
@@ -226,8 +244,9 @@ static bool refuses(struct ckpt_store *s, struct fault_conn *c)
 	unsigned failed = c->failed;
 	struct ckpt_scan *scan;
 
-	return ckpt_scan_open(&scan, s, &pick) == CKPT_EIO && !scan && c->failed == failed &&
-	       lineage(s) == CKPT_EIO && addresses(s) == CKPT_EIO && deltas(s) == CKPT_EIO &&
+	return ckpt_scan_open(&scan, s, &pick) == CKPT_EIO && !scan &&
+	       c->failed == failed && lineage(s) == CKPT_EIO &&
+	       addresses(s) == CKPT_EIO && deltas(s) == CKPT_EIO &&
 	       about(s) == CKPT_EIO && ckpt_store_end(s) == CKPT_EIO;
 }
 
@@ -249,10 +268,13 @@ int main(void)
 		c = wrap(s, n++);
 		rc = whole_run(s);
 		if (rc != 0)
-			ok(rc == CKPT_EIO && err.code == CKPT_EIO && strcmp(err.text, "fault") == 0 &&
-					refuses(s, c), "call %u fails: %d '%s'", n, rc, err.text);
+			ok(rc == CKPT_EIO && err.code == CKPT_EIO &&
+							strcmp(err.text, "fault") == 0 &&
+							refuses(s, c),
+					"call %u fails: %d '%s'", n, rc, err.text);
 		else
-			ok(!err.code && !c->failed, "the whole run takes %u calls", n - 1);
+			ok(!err.code && !c->failed, "the whole run takes %u calls",
+					n - 1);
 		ckpt_store_close(s);
 	} while (rc != 0 && n < 10000);
 	ok(n > 100 && n < 10000, "enough of them");

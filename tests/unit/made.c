@@ -73,14 +73,19 @@ sqlite3 *made_store(const char *path)
 	sqlite3 *db = made_empty(path);
 
 	made_sql(db, "CREATE TABLE checkpoints (thread_id TEXT NOT NULL, "
-		     "checkpoint_ns TEXT NOT NULL DEFAULT '', checkpoint_id TEXT NOT NULL, "
-		     "parent_checkpoint_id TEXT, type TEXT, checkpoint BLOB, metadata BLOB, "
+		     "checkpoint_ns TEXT NOT NULL DEFAULT '', checkpoint_id TEXT NOT "
+	             "NULL, "
+		     "parent_checkpoint_id TEXT, type TEXT, checkpoint BLOB, metadata "
+	             "BLOB, "
 		     "PRIMARY KEY (thread_id, checkpoint_ns, checkpoint_id));"
 		     "CREATE TABLE writes (thread_id TEXT NOT NULL, "
-		     "checkpoint_ns TEXT NOT NULL DEFAULT '', checkpoint_id TEXT NOT NULL, "
+		     "checkpoint_ns TEXT NOT NULL DEFAULT '', checkpoint_id TEXT NOT "
+	             "NULL, "
 		     "task_id TEXT NOT NULL, task_path TEXT NOT NULL DEFAULT '', "
-		     "idx INTEGER NOT NULL, channel TEXT NOT NULL, type TEXT, value BLOB, "
-		     "PRIMARY KEY (thread_id, checkpoint_ns, checkpoint_id, task_id, idx));");
+		     "idx INTEGER NOT NULL, channel TEXT NOT NULL, type TEXT, value "
+	             "BLOB, "
+		     "PRIMARY KEY (thread_id, checkpoint_ns, checkpoint_id, task_id, "
+	             "idx));");
 	return db;
 }
 
@@ -117,13 +122,16 @@ static void run(sqlite3 *db, sqlite3_stmt *st)
 
 void made_put(sqlite3 *db, const struct made_row *row)
 {
-	const struct ckpt_view part[] = { row->thread, row->ns.p ? row->ns : CKPT_LIT(""), row->id,
-		row->parent, row->type };
+	const struct ckpt_view part[] = { row->thread, row->ns.p ? row->ns : CKPT_LIT(""),
+		row->id, row->parent, row->type };
 	sqlite3_stmt *st = NULL;
 
-	sqlite3_prepare_v2(db, "INSERT OR IGNORE INTO checkpoints (thread_id, checkpoint_ns, "
-			       "checkpoint_id, parent_checkpoint_id, type, checkpoint, metadata) "
-			       "VALUES (?, ?, ?, ?, ?, ?, ?)", -1, &st, NULL);
+	sqlite3_prepare_v2(db,
+			"INSERT OR IGNORE INTO checkpoints (thread_id, checkpoint_ns, "
+			"checkpoint_id, parent_checkpoint_id, type, checkpoint, "
+	                "metadata) "
+			"VALUES (?, ?, ?, ?, ?, ?, ?)",
+			-1, &st, NULL);
 	for (unsigned i = 0; i < LEN(part); i++)
 		bind(st, (int)i + 1, part[i], i < 3 && (row->blob & 1U << i));
 	bind(st, 6, row->body, true);
@@ -133,13 +141,15 @@ void made_put(sqlite3 *db, const struct made_row *row)
 
 void made_write(sqlite3 *db, const struct made_write *w)
 {
-	const struct ckpt_view part[] = { w->thread, w->ns.p ? w->ns : CKPT_LIT(""), w->id, w->task,
-		w->path.p ? w->path : CKPT_LIT(""), w->channel, w->type };
+	const struct ckpt_view part[] = { w->thread, w->ns.p ? w->ns : CKPT_LIT(""),
+		w->id, w->task, w->path.p ? w->path : CKPT_LIT(""), w->channel, w->type };
 	sqlite3_stmt *st = NULL;
 
-	sqlite3_prepare_v2(db, "INSERT INTO writes (thread_id, checkpoint_ns, checkpoint_id, "
-			       "task_id, task_path, channel, type, value, idx) "
-			       "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", -1, &st, NULL);
+	sqlite3_prepare_v2(db,
+			"INSERT INTO writes (thread_id, checkpoint_ns, checkpoint_id, "
+			"task_id, task_path, channel, type, value, idx) "
+			"VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+			-1, &st, NULL);
 	for (unsigned i = 0; i < LEN(part); i++)
 		bind(st, (int)i + 1, part[i], false);
 	bind(st, 8, w->body, true);
@@ -150,7 +160,8 @@ void made_write(sqlite3 *db, const struct made_write *w)
 struct ckpt_view made_id(char to[static 37], unsigned minutes, uint64_t node)
 {
 	/* 100 ns steps from 1582-10-15 to 2026-01-01, and on */
-	uint64_t t = 0x01b21dd213814000u + 17672256000000000u + minutes * UINT64_C(600000000);
+	uint64_t t = 0x01b21dd213814000u + 17672256000000000u +
+	             minutes * UINT64_C(600000000);
 	int n = snprintf(to, 37, "%08x-%04x-6%03x-8001-%012llx", (unsigned)(t >> 28),
 			(unsigned)(t >> 12) & 0xffff, (unsigned)t & 0xfff,
 			(unsigned long long)(node & 0xffffffffffffu));

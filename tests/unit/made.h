@@ -23,7 +23,7 @@ void made_close(sqlite3 *);
 
 struct made_row {
 	struct ckpt_view thread, ns, id, parent, type, body, meta;
-	unsigned blob;                  /* CKPT_BLOB_…: kept as BLOB; parent and meta never are */
+	unsigned blob; /* CKPT_BLOB_…: kept as BLOB; parent and meta never are */
 };
 void made_put(sqlite3 *, const struct made_row *);
 

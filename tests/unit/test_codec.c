@@ -30,11 +30,14 @@ static void channels(struct ckpt_buf *to, const struct ckpt_checkpoint *c)
 		struct ckpt_render plain = { 0 };
 
 		ckpt_buf_add(to, v->channel.p, v->channel.n);
-		ckpt_buf_puts(to, v->place == CKPT_INLINE ? "=" : v->place == CKPT_EMPTY ? "!" : "?");
+		ckpt_buf_puts(to, v->place == CKPT_INLINE  ? "="
+				  : v->place == CKPT_EMPTY ? "!"
+							   : "?");
 		if (v->type.p)
 			ckpt_render_value(to, v->type, v->body, &plain);
 		ckpt_buf_puts(to, ":");
-		ckpt_buf_add(to, v->version.p ? v->version.p : "-", v->version.p ? v->version.n : 1);
+		ckpt_buf_add(to, v->version.p ? v->version.p : "-",
+				v->version.p ? v->version.n : 1);
 		ckpt_buf_puts(to, " ");
 	}
 }
@@ -43,23 +46,33 @@ static const struct {
 	const char *what, *json, *channels, *skeleton;
 } good[] = {
 	{ "nothing", "{}", "", "{}" },
-	{ "order", "{\"v\":1,\"channel_values\":{\"b\":1,\"a\":[2]},\"channel_versions\":"
-		"{\"a\":\"2\",\"b\":\"1\"},\"id\":\"x\"}", "b=1:\"1\" a=[2]:\"2\" ",
-		"{\"v\":1,\"channel_versions\":{\"a\":\"2\",\"b\":\"1\"},\"id\":\"x\"}" },
-	{ "versions first", "{\"channel_versions\":{\"z\":1,\"a\":2.5},\"channel_values\":{\"a\":null}}",
-		"a=null:2.5 z!:1 ", "{\"channel_versions\":{\"z\":1,\"a\":2.5}}" },
+	{ "order",
+			"{\"v\":1,\"channel_values\":{\"b\":1,\"a\":[2]},\"channel_"
+	                "versions\":"
+			"{\"a\":\"2\",\"b\":\"1\"},\"id\":\"x\"}",
+			"b=1:\"1\" a=[2]:\"2\" ",
+			"{\"v\":1,\"channel_versions\":{\"a\":\"2\",\"b\":\"1\"},\"id\":"
+	                "\"x\"}" },
+	{ "versions first",
+			"{\"channel_versions\":{\"z\":1,\"a\":2.5},\"channel_values\":{"
+	                "\"a\":null}}",
+			"a=null:2.5 z!:1 ",
+			"{\"channel_versions\":{\"z\":1,\"a\":2.5}}" },
 	{ "no version", "{\"channel_values\":{\"a\":1}}", "a=1:- ", "{}" },
-	{ "twins: the last counts", "{\"channel_values\":{\"a\":1,\"b\":2,\"a\":3},"
-		"\"channel_versions\":{\"a\":1,\"a\":7}}", "b=2:- a=3:7 ",
-		"{\"channel_versions\":{\"a\":1,\"a\":7}}" },
+	{ "twins: the last counts",
+			"{\"channel_values\":{\"a\":1,\"b\":2,\"a\":3},"
+			"\"channel_versions\":{\"a\":1,\"a\":7}}",
+			"b=2:- a=3:7 ", "{\"channel_versions\":{\"a\":1,\"a\":7}}" },
 	{ "twins among versions", "{\"channel_versions\":{\"q\":1,\"q\":2}}", "q!:2 ",
-		"{\"channel_versions\":{\"q\":1,\"q\":2}}" },
-	{ "null for both", "{\"channel_values\":null,\"channel_versions\":null,\"v\":4}", "",
-		"{\"channel_versions\":null,\"v\":4}" },
-	{ "odd names", "{\"channel_values\":{\"\":1,\"a b\":2},\"channel_versions\":{\"\":3}}",
-		"=1:3 a b=2:- ", "{\"channel_versions\":{\"\":3}}" },
+			"{\"channel_versions\":{\"q\":1,\"q\":2}}" },
+	{ "null for both", "{\"channel_values\":null,\"channel_versions\":null,\"v\":4}",
+			"", "{\"channel_versions\":null,\"v\":4}" },
+	{ "odd names",
+			"{\"channel_values\":{\"\":1,\"a "
+	                "b\":2},\"channel_versions\":{\"\":3}}",
+			"=1:3 a b=2:- ", "{\"channel_versions\":{\"\":3}}" },
 	{ "deep values", "{\"channel_values\":{\"a\":{\"channel_values\":{\"x\":1}}}}",
-		"a={\"channel_values\":{\"x\":1}}:- ", "{}" },
+			"a={\"channel_values\":{\"x\":1}}:- ", "{}" },
 };
 
 /* JSON text → the same as msgpack, for texts without odd numbers. */
@@ -122,7 +135,8 @@ static void both_formats(void)
 		c = split("msgpack", ckpt_buf_view(&body));
 		channels(&got, &c);
 		same(got.p, got.n, good[i].channels, "the same in msgpack");
-		ok(ckpt_view_eq(c.skeleton, ckpt_buf_view(&skeleton)) && !c.broken_why && !c.opaque.p,
+		ok(ckpt_view_eq(c.skeleton, ckpt_buf_view(&skeleton)) && !c.broken_why &&
+						!c.opaque.p,
 				"and its skeleton");
 		arena_reset(&arena);
 	}
@@ -145,13 +159,15 @@ static void cuts(const char *type, struct ckpt_view whole)
 			exit(2);
 		memcpy(copy, whole.p, n);
 		c = split(type, (struct ckpt_view){ copy, n });
-		bad += !c.broken_why || c.broken_at > n || c.nvalues > all.nvalues || err.code;
+		bad += !c.broken_why || c.broken_at > n || c.nvalues > all.nvalues ||
+		       err.code;
 		for (size_t i = 0; i < c.nvalues; i++)
 			bad += !ckpt_view_eq(c.values[i].channel, all.values[i].channel);
 		most = c.nvalues > most ? c.nvalues : most;
 		free(copy);
 	}
-	ok(!bad && most == all.nvalues, "%s cut at each byte: %zu bad, up to %zu channels", type, bad,
+	ok(!bad && most == all.nvalues,
+			"%s cut at each byte: %zu bad, up to %zu channels", type, bad,
 			most);
 	arena_reset(&arena);
 }
@@ -162,26 +178,39 @@ static void broken(void)
 		const char *type, *body;
 		bool opaque;
 	} cases[] = {
-		{ "json", "[1]", true }, { "json", "", true }, { "json", "7", true },
-		{ "json", "nonsense", true }, { "msgpack", "\x01", true }, { "msgpack", "\xc0", true },
-		{ "msgpack", "\x91\x80", true }, { "msgpack", "\x81\x01\x02", true },
+		{ "json", "[1]", true },
+		{ "json", "", true },
+		{ "json", "7", true },
+		{ "json", "nonsense", true },
+		{ "msgpack", "\x01", true },
+		{ "msgpack", "\xc0", true },
+		{ "msgpack", "\x91\x80", true },
+		{ "msgpack", "\x81\x01\x02", true },
 		{ "json", "{\"v\":1,\"channel_values\":[1]}", false },
-		{ "msgpack", "\x82\xa1v\x01\xae" "channel_values\x81\x01\x02", false },
+		{ "msgpack",
+				"\x82\xa1v\x01\xae"
+				"channel_values\x81\x01\x02",
+				false },
 	};
 	struct ckpt_checkpoint c;
 
 	for (size_t i = 0; i < LEN(cases); i++) {
 		c = split(cases[i].type, ckpt_view_of(cases[i].body));
-		ok(c.broken_why && !c.nvalues && (c.opaque.p != NULL) == cases[i].opaque &&
-				c.broken_at <= strlen(cases[i].body) && !err.code,
-				"broken %zu: %s at %zu", i, c.broken_why ? c.broken_why : "-", c.broken_at);
+		ok(c.broken_why && !c.nvalues &&
+						(c.opaque.p != NULL) == cases[i].opaque &&
+						c.broken_at <= strlen(cases[i].body) &&
+						!err.code,
+				"broken %zu: %s at %zu", i,
+				c.broken_why ? c.broken_why : "-", c.broken_at);
 	}
 	c = split("msgpack+aes", CKPT_LIT("secret"));
-	ok(ckpt_view_eq(c.opaque, CKPT_LIT("secret")) && !c.broken_why && !c.skeleton.p, "encrypted");
+	ok(ckpt_view_eq(c.opaque, CKPT_LIT("secret")) && !c.broken_why && !c.skeleton.p,
+			"encrypted");
 	c = split("json", (struct ckpt_view){ 0 });
 	ok(c.broken_why && !c.opaque.p && !c.nvalues, "NULL");
 	c = split(NULL, CKPT_LIT("{\"channel_values\":{\"a\":1}}"));
-	ok(c.nvalues == 1 && ckpt_view_eq(c.values[0].type, CKPT_LIT("json")), "no type is json");
+	ok(c.nvalues == 1 && ckpt_view_eq(c.values[0].type, CKPT_LIT("json")),
+			"no type is json");
 	arena_reset(&arena);
 }
 
@@ -193,21 +222,27 @@ static void times_and_writers(void)
 	} cases[] = {
 		{ "{\"ts\":\"2026-01-01T00:00:00.5Z\"}", CKPT_JS },
 		{ "{\"ts\":\"2026-01-01T00:00:00.500000+00:00\"}", CKPT_PYTHON },
-		{ "{\"ts\":\"2026-01-01T00:00:00.5Z\",\"channel_versions\":{\"a\":\"1\"}}", CKPT_PYTHON },
-		{ "{\"ts\":\"2026-01-01T00:00:00.500000+00:00\",\"channel_versions\":{\"a\":1}}", CKPT_JS },
+		{ "{\"ts\":\"2026-01-01T00:00:00.5Z\",\"channel_versions\":{\"a\":\"1\"}"
+		  "}",
+				CKPT_PYTHON },
+		{ "{\"ts\":\"2026-01-01T00:00:00.500000+00:00\",\"channel_versions\":{"
+		  "\"a\":1}}",
+				CKPT_JS },
 	};
 	struct ckpt_checkpoint c;
 
 	for (size_t i = 0; i < LEN(cases); i++) {
 		c = split("json", ckpt_view_of(cases[i].json));
 		ok(c.time == 1767225600500000000, "the time of ts");
-		ok(codec_writer(CKPT_LIT("json"), ckpt_view_of(cases[i].json)) == cases[i].writer,
+		ok(codec_writer(CKPT_LIT("json"), ckpt_view_of(cases[i].json)) ==
+						cases[i].writer,
 				"who wrote %s", cases[i].json);
 	}
 	c = split("json", CKPT_LIT("{\"ts\":7}"));
 	ok(c.time == CKPT_UNKNOWN, "a ts that is no time");
 	ok(codec_writer(CKPT_LIT("msgpack"), CKPT_LIT("")) == CKPT_PYTHON, "msgpack");
-	ok(codec_writer(CKPT_LIT("msgpack+aes"), CKPT_LIT("")) == CKPT_PYTHON, "encrypted");
+	ok(codec_writer(CKPT_LIT("msgpack+aes"), CKPT_LIT("")) == CKPT_PYTHON,
+			"encrypted");
 	ok(codec_writer(CKPT_LIT("bytes"), CKPT_LIT("{}")) == 0, "something else");
 	ok(codec_writer(CKPT_LIT("json"), CKPT_LIT("{}")) == 0, "nothing to tell by");
 	arena_reset(&arena);
@@ -230,8 +265,11 @@ static void many(void)
 	start = clock();
 	c = split("json", ckpt_buf_view(&b));
 	took = (double)(clock() - start) / CLOCKS_PER_SEC;
-	ok(c.nvalues == 1000000 && ckpt_view_eq(c.values[999999].version, CKPT_LIT("1000000")) &&
-			took < 20, "a million channels");
+	ok(c.nvalues == 1000000 &&
+					ckpt_view_eq(c.values[999999].version,
+							CKPT_LIT("1000000")) &&
+					took < 20,
+			"a million channels");
 	printf("# %.2f s\n", took);
 	ckpt_buf_free(&b);
 	arena_reset(&arena);
@@ -259,7 +297,8 @@ static void mutations(uint64_t seed)
 		for (unsigned i = 0; i <= made_random(&seed) % 3; i++)
 			copy[made_random(&seed) % n] = (char)made_random(&seed);
 		c = split(text ? "json" : "msgpack", (struct ckpt_view){ copy, n });
-		bad += err.code != 0 || (c.broken_why && c.broken_at > n) || c.nvalues > n;
+		bad += err.code != 0 || (c.broken_why && c.broken_at > n) ||
+		       c.nvalues > n;
 		channels(&got, &c);
 		free(copy);
 		arena_reset(&arena);

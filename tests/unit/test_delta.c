@@ -32,11 +32,13 @@ static void body(struct ckpt_buf *to, struct ckpt_view value)
 
 struct row {
 	const char *thread, *id, *parent, *meta;
-	struct ckpt_view value;         /* of channel d, msgpack */
-	const char *write;              /* to d, JSON, or NULL */
+	struct ckpt_view value; /* of channel d, msgpack */
+	const char *write;      /* to d, JSON, or NULL */
 };
 
-#define SNAPSHOT CKPT_LIT("\xc7\x03\x07\x91\xa1" "a")
+#define SNAPSHOT \
+	CKPT_LIT("\xc7\x03\x07\x91\xa1" \
+		 "a")
 #define COUNTED "{\"counters_since_delta_snapshot\":{\"d\":[1,1]}}"
 
 static const struct row rows[] = {
@@ -62,7 +64,8 @@ static const struct row rows[] = {
 
 static void make(const char *path)
 {
-	static const char js[] = "{\"channel_values\":{\"d\":{\"lc\":2,\"type\":\"delta_snapshot\","
+	static const char js[] = "{\"channel_values\":{\"d\":{\"lc\":2,\"type\":\"delta_"
+	                         "snapshot\","
 				 "\"value\":[1]}},\"channel_versions\":{\"d\":1}}";
 	sqlite3 *db = made_store(path);
 	struct ckpt_buf b = { 0 };
@@ -72,26 +75,45 @@ static void make(const char *path)
 
 		body(&b, r->value);
 		made_put(db, &(struct made_row){ .thread = ckpt_view_of(r->thread),
-			.id = ckpt_view_of(r->id), .parent = ckpt_view_of(r->parent),
-			.type = CKPT_LIT("msgpack"), .body = ckpt_buf_view(&b),
-			.meta = ckpt_view_of(r->meta) });
+					     .id = ckpt_view_of(r->id),
+					     .parent = ckpt_view_of(r->parent),
+					     .type = CKPT_LIT("msgpack"),
+					     .body = ckpt_buf_view(&b),
+					     .meta = ckpt_view_of(r->meta) });
 		if (!r->write)
 			continue;
 		made_write(db, &(struct made_write){ .thread = ckpt_view_of(r->thread),
-			.id = ckpt_view_of(r->id), .task = CKPT_LIT("task"), .channel = CKPT_LIT("d"),
-			.type = CKPT_LIT("json"), .body = ckpt_view_of(r->write) });
+					       .id = ckpt_view_of(r->id),
+					       .task = CKPT_LIT("task"),
+					       .channel = CKPT_LIT("d"),
+					       .type = CKPT_LIT("json"),
+					       .body = ckpt_view_of(r->write) });
 		made_write(db, &(struct made_write){ .thread = ckpt_view_of(r->thread),
-			.id = ckpt_view_of(r->id), .task = CKPT_LIT("task"), .idx = 1,
-			.channel = CKPT_LIT("other"), .type = CKPT_LIT("json"), .body = CKPT_LIT("0") });
+					       .id = ckpt_view_of(r->id),
+					       .task = CKPT_LIT("task"),
+					       .idx = 1,
+					       .channel = CKPT_LIT("other"),
+					       .type = CKPT_LIT("json"),
+					       .body = CKPT_LIT("0") });
 	}
-	made_put(db, &(struct made_row){ .thread = CKPT_LIT("js"), .id = CKPT_LIT("1"),
-		.type = CKPT_LIT("json"), .body = ckpt_view_of(js), .meta = CKPT_LIT("{}") });
-	made_put(db, &(struct made_row){ .thread = CKPT_LIT("js"), .id = CKPT_LIT("2"),
-		.parent = CKPT_LIT("1"), .type = CKPT_LIT("json"), .meta = CKPT_LIT("{}"),
-		.body = CKPT_LIT("{\"channel_versions\":{\"d\":2}}") });
-	made_write(db, &(struct made_write){ .thread = CKPT_LIT("js"), .id = CKPT_LIT("1"),
-		.task = CKPT_LIT("t"), .channel = CKPT_LIT("d"), .type = CKPT_LIT("json"),
-		.body = CKPT_LIT("2") });
+	made_put(db, &(struct made_row){ .thread = CKPT_LIT("js"),
+				     .id = CKPT_LIT("1"),
+				     .type = CKPT_LIT("json"),
+				     .body = ckpt_view_of(js),
+				     .meta = CKPT_LIT("{}") });
+	made_put(db, &(struct made_row){ .thread = CKPT_LIT("js"),
+				     .id = CKPT_LIT("2"),
+				     .parent = CKPT_LIT("1"),
+				     .type = CKPT_LIT("json"),
+				     .meta = CKPT_LIT("{}"),
+				     .body = CKPT_LIT("{\"channel_versions\":{\"d\":2}"
+	                                              "}") });
+	made_write(db, &(struct made_write){ .thread = CKPT_LIT("js"),
+				       .id = CKPT_LIT("1"),
+				       .task = CKPT_LIT("t"),
+				       .channel = CKPT_LIT("d"),
+				       .type = CKPT_LIT("json"),
+				       .body = CKPT_LIT("2") });
 	ckpt_buf_free(&b);
 	made_close(db);
 }
@@ -100,7 +122,9 @@ static void check(const char *thread, const char *id, enum ckpt_place place, int
 		const char *want)
 {
 	struct ckpt_pick pick = { .depth = CKPT_VALUES,
-		.key = { .thread = ckpt_view_of(thread), .ns = CKPT_LIT(""), .id = ckpt_view_of(id) } };
+		.key = { .thread = ckpt_view_of(thread),
+				.ns = CKPT_LIT(""),
+				.id = ckpt_view_of(id) } };
 	enum ckpt_place places[8] = { 0 };
 	struct ckpt_render opt = { 0 };
 	struct ckpt_buf to = { 0 };
@@ -109,10 +133,11 @@ static void check(const char *thread, const char *id, enum ckpt_place place, int
 	bool others = true;
 	int rc;
 
-	if (!ok(ckpt_scan_one(&scan, store, &pick, &c) == 1 && c.nvalues <= LEN(places), "%s %s",
-			thread, id))
+	if (!ok(ckpt_scan_one(&scan, store, &pick, &c) == 1 && c.nvalues <= LEN(places),
+			    "%s %s", thread, id))
 		return;
-	ok(ckpt_delta_places(store, &c, places) == 0 && places[0] == place, "place of d: %d", places[0]);
+	ok(ckpt_delta_places(store, &c, places) == 0 && places[0] == place,
+			"place of d: %d", places[0]);
 	for (size_t i = 1; i < c.nvalues; i++)
 		others &= places[i] == CKPT_EMPTY;
 	ok(others, "the other channels are empty");
@@ -125,7 +150,8 @@ static void check(const char *thread, const char *id, enum ckpt_place place, int
 }
 
 #define DELTA(snapshot, id, writes) \
-	"{\"$delta\":{\"snapshot\":" snapshot ",\"snapshot_id\":" id ",\"writes\":[" writes "]}}"
+	"{\"$delta\":{\"snapshot\":" snapshot ",\"snapshot_id\":" id \
+	",\"writes\":[" writes "]}}"
 
 int main(void)
 {

@@ -19,7 +19,9 @@ int main(void)
 	ok(strcmp(out, other) != 0, "a NUL ends nothing");
 	ok(ckpt_hash(CKPT_LIT("")) == 0x2d06800538d394c2u, "64 bits of nothing");
 	ok(ckpt_hash(CKPT_LIT("abc")) == 0x78af5f94892f3950u, "64 bits of abc");
-	ok(ckpt_hash((struct ckpt_view){ 0 }) == ckpt_hash(CKPT_LIT("")), "64 bits of NULL");
-	ok(ckpt_hash(CKPT_LIT("a\0b")) != ckpt_hash(CKPT_LIT("a\0c")), "bytes behind a NUL count");
+	ok(ckpt_hash((struct ckpt_view){ 0 }) == ckpt_hash(CKPT_LIT("")),
+			"64 bits of NULL");
+	ok(ckpt_hash(CKPT_LIT("a\0b")) != ckpt_hash(CKPT_LIT("a\0c")),
+			"bytes behind a NUL count");
 	return done();
 }

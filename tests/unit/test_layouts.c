@@ -22,8 +22,10 @@ static bool known(const struct layout_table *t, const char *col)
 	if (!col || !*col)
 		return false;
 	if (*col == '{')
-		return listed(t->optional, col + 1, n - 1) && strchr(col, '|') && strchr(col, '}');
-	return strpbrk(col, " (") || strcmp(col, "rowid") == 0 || listed(t->required, col, n);
+		return listed(t->optional, col + 1, n - 1) && strchr(col, '|') &&
+		       strchr(col, '}');
+	return strpbrk(col, " (") || strcmp(col, "rowid") == 0 ||
+	       listed(t->required, col, n);
 }
 
 static void check(const struct layout *l)
@@ -39,12 +41,14 @@ static void check(const struct layout *l)
 	ok(good, "%s: columns of writes", l->name);
 	good = true;
 	for (size_t i = 0; i < 3; i++)
-		good &= known(&l->checkpoints, l->key[i]) && known(&l->writes, l->write_key[i]) &&
-			strcmp(l->key[i], l->cols[COL_THREAD + i]) == 0;
+		good &= known(&l->checkpoints, l->key[i]) &&
+		        known(&l->writes, l->write_key[i]) &&
+		        strcmp(l->key[i], l->cols[COL_THREAD + i]) == 0;
 	ok(good, "%s: the key", l->name);
 	for (size_t i = 0; layouts[i]; i++)
 		ok(layouts[i] == l || strcmp(layouts[i]->name, l->name) != 0 ||
-				strcmp(layouts[i]->engine, l->engine) != 0,
+						strcmp(layouts[i]->engine, l->engine) !=
+								0,
 				"%s: the only one of its name", l->name);
 }
 
@@ -54,7 +58,8 @@ int main(void)
 
 	for (; layouts[n]; n++)
 		check(layouts[n]);
-	ok(n > 0 && layouts[0] == &layout_langgraph_sqlite, "LangGraph's own comes first");
+	ok(n > 0 && layouts[0] == &layout_langgraph_sqlite,
+			"LangGraph's own comes first");
 	ok(strcmp(layouts[0]->cols[COL_BODY], "checkpoint") == 0, "the container");
 	ok(layouts[0]->writes.may_lack, "a store without writes is a store");
 	return done();

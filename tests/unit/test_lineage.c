@@ -7,16 +7,22 @@
 
 static struct ckpt_store *store;
 
-static void put(sqlite3 *db, const char *thread, const char *ns, const char *id, const char *parent)
+static void put(sqlite3 *db, const char *thread, const char *ns, const char *id,
+		const char *parent)
 {
-	made_put(db, &(struct made_row){ .thread = ckpt_view_of(thread), .ns = ckpt_view_of(ns),
-		.id = ckpt_view_of(id), .parent = ckpt_view_of(parent), .type = CKPT_LIT("json"),
-		.body = CKPT_LIT("{}"), .meta = CKPT_LIT("{ }") });
+	made_put(db, &(struct made_row){ .thread = ckpt_view_of(thread),
+				     .ns = ckpt_view_of(ns),
+				     .id = ckpt_view_of(id),
+				     .parent = ckpt_view_of(parent),
+				     .type = CKPT_LIT("json"),
+				     .body = CKPT_LIT("{}"),
+				     .meta = CKPT_LIT("{ }") });
 }
 
 static struct ckpt_lineage *load(const char *thread, const char *ns)
 {
-	const struct ckpt_key key = { .thread = ckpt_view_of(thread), .ns = ckpt_view_of(ns) };
+	const struct ckpt_key key = { .thread = ckpt_view_of(thread),
+		.ns = ckpt_view_of(ns) };
 	struct ckpt_lineage *l = NULL;
 
 	ckpt_lineage_load(&l, store, &key);
@@ -43,8 +49,10 @@ static void check(const char *thread, const char *ns, const char *want, const ch
 	}
 	same(b.p, b.n, want, what);
 	ok(l && ckpt_view_eq(l->key.thread, ckpt_view_of(thread)) &&
-			ckpt_lineage_find(l, CKPT_LIT("nobody")) == SIZE_MAX &&
-			ckpt_lineage_find(l, CKPT_LIT("")) == SIZE_MAX, "nobody is found there");
+					ckpt_lineage_find(l, CKPT_LIT("nobody")) ==
+							SIZE_MAX &&
+					ckpt_lineage_find(l, CKPT_LIT("")) == SIZE_MAX,
+			"nobody is found there");
 	ckpt_buf_free(&b);
 	ckpt_lineage_free(l);
 }
@@ -64,8 +72,8 @@ static void shapes(void)
 
 static void short_ids(char id[6][37])
 {
-	static const char *const want[] = { "00000000", "111111111", "111111112", "22222222", NULL,
-		NULL };
+	static const char *const want[] = { "00000000", "111111111", "111111112",
+		"22222222", NULL, NULL };
 	struct ckpt_lineage *l = load("short", "");
 
 	if (!ok(l && l->count == 7, "seven"))
@@ -75,10 +83,13 @@ static void short_ids(char id[6][37])
 
 		same(got.p, got.n, want[i] ? want[i] : id[i], "a short id");
 		ok((const char *)got.p >= (const char *)l->links[i].id.p &&
-				(const char *)got.p + got.n <=
-				(const char *)l->links[i].id.p + l->links[i].id.n, "is a view");
+						(const char *)got.p + got.n <=
+								(const char *)l->links[i].id.p +
+										l->links[i].id.n,
+				"is a view");
 	}
-	same(ckpt_short_id(l, 6).p, ckpt_short_id(l, 6).n, "no-uuid-11111111", "no UUID: all of it");
+	same(ckpt_short_id(l, 6).p, ckpt_short_id(l, 6).n, "no-uuid-11111111",
+			"no UUID: all of it");
 	ckpt_lineage_free(l);
 }
 
@@ -90,23 +101,26 @@ static void twins(void)
 
 	for (size_t i = 0; l && i < l->count; i++)
 		found += ckpt_lineage_find(l, l->links[i].id) == i;
-	ok(l && l->count == 3 && found == 3, "ids kept as BLOB are found as well: %zu", found);
+	ok(l && l->count == 3 && found == 3, "ids kept as BLOB are found as well: %zu",
+			found);
 	ok(l && l->links[2].parent_at != SIZE_MAX, "and are parents");
 	ckpt_lineage_free(l);
 }
 
 int main(void)
 {
-	static const uint64_t nodes[] = { 0x000000000001, 0x111111111111, 0x111111112222, 0x222222222222,
-		0x333333333333, 0x333333333333 };
+	static const uint64_t nodes[] = { 0x000000000001, 0x111111111111, 0x111111112222,
+		0x222222222222, 0x333333333333, 0x333333333333 };
 	const char *path = made_path("l.db");
 	sqlite3 *db = made_store(path);
 	struct ckpt_error err;
 	char id[6][37];
 
-	put(db, "line", "", "a", NULL), put(db, "line", "", "b", "a"), put(db, "line", "", "c", "b");
+	put(db, "line", "", "a", NULL), put(db, "line", "", "b", "a"),
+			put(db, "line", "", "c", "b");
 	put(db, "line", "sub", "a", NULL);
-	put(db, "fork", "", "a", NULL), put(db, "fork", "", "b", "a"), put(db, "fork", "", "c", "a");
+	put(db, "fork", "", "a", NULL), put(db, "fork", "", "b", "a"),
+			put(db, "fork", "", "c", "a");
 	put(db, "fork", "", "d", "b");
 	put(db, "gap", "", "b", "a"), put(db, "gap", "", "c", "b");
 	put(db, "self", "", "a", "a"), put(db, "self", "", "b", "a");
@@ -119,8 +133,10 @@ int main(void)
 	}
 	put(db, "short", "", "no-uuid-11111111", NULL);
 	put(db, "twins", "", "m", NULL);
-	made_sql(db, "INSERT INTO checkpoints (thread_id, checkpoint_id, parent_checkpoint_id, "
-		     "checkpoint, metadata) VALUES ('twins', x'61', 'm', x'7b7d', x'7b207d'), "
+	made_sql(db, "INSERT INTO checkpoints (thread_id, checkpoint_id, "
+	             "parent_checkpoint_id, "
+		     "checkpoint, metadata) VALUES ('twins', x'61', 'm', x'7b7d', "
+	             "x'7b207d'), "
 		     "('twins', x'7a', 'a', x'7b7d', x'7b207d')");
 	made_close(db);
 	store = made_open(path, &err);

@@ -5,7 +5,9 @@
 #include "t.h"
 #include "made.h"
 
-#define KEY "thread_id TEXT NOT NULL, checkpoint_ns TEXT NOT NULL, checkpoint_id TEXT NOT NULL, "
+#define KEY \
+	"thread_id TEXT NOT NULL, checkpoint_ns TEXT NOT NULL, checkpoint_id TEXT NOT " \
+	"NULL, "
 #define ROW "parent_checkpoint_id TEXT, type TEXT, checkpoint BLOB, metadata BLOB"
 #define CHECKPOINTS "CREATE TABLE checkpoints (" KEY ROW ");"
 #define WRITE "task_id TEXT, idx INTEGER, channel TEXT, type TEXT, value BLOB"
@@ -34,7 +36,8 @@ static const char *database(const char *sql)
 	return path;
 }
 
-static struct ckpt_store *look(const char *sql, struct ckpt_buf *notes, struct ckpt_error *err)
+static struct ckpt_store *look(
+		const char *sql, struct ckpt_buf *notes, struct ckpt_error *err)
 {
 	const struct ckpt_config config = { .note = note, .arg = notes };
 	struct ckpt_store *store = NULL;
@@ -52,17 +55,32 @@ static void accepted(void)
 		const char *what, *sql, *notes;
 	} cases[] = {
 		{ "JavaScript's tables", CHECKPOINTS WRITES, "" },
-		{ "Python's tables", CHECKPOINTS "CREATE TABLE writes (" KEY
-			"task_path TEXT NOT NULL DEFAULT '', " WRITE ");", "" },
-		{ "without writes", CHECKPOINTS, "the store has no table of pending writes; " },
-		{ "a column more", "CREATE TABLE checkpoints (" KEY ROW ", colour TEXT);" WRITES,
-			"table checkpoints has a column that is not LangGraph's: colour; " },
-		{ "a column more of writes", CHECKPOINTS "CREATE TABLE writes (" KEY WRITE
-			", shade TEXT);", "table writes has a column that is not LangGraph's: shade; " },
-		{ "columns in another order", "CREATE TABLE checkpoints (" ROW
-			", checkpoint_id TEXT, thread_id TEXT, checkpoint_ns TEXT);" WRITES, "" },
-		{ "other tables beside", CHECKPOINTS WRITES "CREATE TABLE store (a);"
-			"CREATE VIEW v AS SELECT 1;", "" },
+		{ "Python's tables",
+				CHECKPOINTS "CREATE TABLE writes (" KEY
+					    "task_path TEXT NOT NULL DEFAULT '', " WRITE
+					    ");",
+				"" },
+		{ "without writes", CHECKPOINTS,
+				"the store has no table of pending writes; " },
+		{ "a column more",
+				"CREATE TABLE checkpoints (" KEY ROW
+				", colour TEXT);" WRITES,
+				"table checkpoints has a column that is not LangGraph's: "
+		                "colour; " },
+		{ "a column more of writes",
+				CHECKPOINTS "CREATE TABLE writes (" KEY WRITE
+					    ", shade TEXT);",
+				"table writes has a column that is not LangGraph's: "
+		                "shade; " },
+		{ "columns in another order",
+				"CREATE TABLE checkpoints (" ROW
+				", checkpoint_id TEXT, thread_id TEXT, checkpoint_ns "
+		                "TEXT);" WRITES,
+				"" },
+		{ "other tables beside",
+				CHECKPOINTS WRITES "CREATE TABLE store (a);"
+						   "CREATE VIEW v AS SELECT 1;",
+				"" },
 	};
 	struct ckpt_buf notes = { 0 };
 
@@ -89,23 +107,39 @@ static void refused(void)
 		const char *what, *sql, *text;
 	} cases[] = {
 		{ "no tables", "", "no tables at all" },
-		{ "somebody else's tables", "CREATE TABLE users (id); CREATE TABLE \"a\x1b[1m\" (b)",
-			"\\u{1b}" },
-		{ "no metadata", "CREATE TABLE checkpoints (" KEY
-			"parent_checkpoint_id TEXT, type TEXT, checkpoint BLOB);" WRITES, "checkpoints" },
-		{ "the old layout", "CREATE TABLE checkpoints (thread_id TEXT, thread_ts TEXT, "
-			"parent_ts TEXT, checkpoint BLOB, metadata BLOB);", "thread_ts" },
-		{ "a view", "CREATE TABLE t (" KEY ROW "); CREATE VIEW checkpoints AS SELECT * FROM t;"
-			WRITES, "view" },
-		{ "a virtual table", "CREATE VIRTUAL TABLE checkpoints USING fts5(thread_id, "
-			"checkpoint_ns, checkpoint_id, parent_checkpoint_id, type, checkpoint, metadata);",
-			"virtual" },
-		{ "writes that are a view", CHECKPOINTS "CREATE VIEW writes AS SELECT * FROM checkpoints;",
-			"" },
-		{ "writes of something else", CHECKPOINTS "CREATE TABLE writes (a, b);", "writes" },
-		{ "a column that only looks like two", "CREATE TABLE checkpoints (" KEY
-			"parent_checkpoint_id TEXT, type TEXT, checkpoint BLOB, \"x metadata y\" BLOB);"
-			WRITES, "checkpoints" },
+		{ "somebody else's tables",
+				"CREATE TABLE users (id); CREATE TABLE \"a\x1b[1m\" (b)",
+				"\\u{1b}" },
+		{ "no metadata",
+				"CREATE TABLE checkpoints (" KEY
+				"parent_checkpoint_id TEXT, type TEXT, checkpoint "
+		                "BLOB);" WRITES,
+				"checkpoints" },
+		{ "the old layout",
+				"CREATE TABLE checkpoints (thread_id TEXT, thread_ts "
+		                "TEXT, "
+				"parent_ts TEXT, checkpoint BLOB, metadata BLOB);",
+				"thread_ts" },
+		{ "a view",
+				"CREATE TABLE t (" KEY ROW
+				"); CREATE VIEW checkpoints AS SELECT * FROM t;" WRITES,
+				"view" },
+		{ "a virtual table",
+				"CREATE VIRTUAL TABLE checkpoints USING fts5(thread_id, "
+				"checkpoint_ns, checkpoint_id, parent_checkpoint_id, "
+		                "type, checkpoint, metadata);",
+				"virtual" },
+		{ "writes that are a view",
+				CHECKPOINTS
+				"CREATE VIEW writes AS SELECT * FROM checkpoints;",
+				"" },
+		{ "writes of something else", CHECKPOINTS "CREATE TABLE writes (a, b);",
+				"writes" },
+		{ "a column that only looks like two",
+				"CREATE TABLE checkpoints (" KEY
+				"parent_checkpoint_id TEXT, type TEXT, checkpoint BLOB, "
+		                "\"x metadata y\" BLOB);" WRITES,
+				"checkpoints" },
 	};
 	struct ckpt_buf notes = { 0 };
 
@@ -113,8 +147,9 @@ static void refused(void)
 		struct ckpt_error err;
 		struct ckpt_store *s = look(cases[i].sql, &notes, &err);
 
-		ok(!s && err.code == CKPT_EUNSUPPORTED && strstr(err.text, cases[i].text) &&
-				!strchr(err.text, 0x1b),
+		ok(!s && err.code == CKPT_EUNSUPPORTED &&
+						strstr(err.text, cases[i].text) &&
+						!strchr(err.text, 0x1b),
 				"refused: %s: %d %s", cases[i].what, err.code, err.text);
 		ckpt_store_close(s);
 	}
@@ -123,7 +158,8 @@ static void refused(void)
 
 static void forced(void)
 {
-	static const struct ckpt_config good = { .layout = "langgraph" }, bad = { .layout = "bos" };
+	static const struct ckpt_config good = { .layout = "langgraph" },
+					bad = { .layout = "bos" };
 	const char *path = database(CHECKPOINTS WRITES);
 	struct ckpt_store *s = NULL;
 	struct ckpt_error err = { 0 };
@@ -131,15 +167,19 @@ static void forced(void)
 	ok(ckpt_store_open(&s, path, &good, &err) == 0, "--layout that fits");
 	ckpt_store_close(s);
 	s = NULL;
-	ok(ckpt_store_open(&s, path, &bad, &err) == CKPT_EUNSUPPORTED && !s, "and one that does not");
+	ok(ckpt_store_open(&s, path, &bad, &err) == CKPT_EUNSUPPORTED && !s,
+			"and one that does not");
 }
 
-#define PY "(thread_id, checkpoint_ns, checkpoint_id, type, checkpoint) VALUES " \
-	   "('p', '', '1', 'msgpack', x'80')"
-#define JS "(thread_id, checkpoint_ns, checkpoint_id, type, checkpoint) VALUES " \
-	   "('j', '', '1', 'json', '{\"channel_versions\":{\"a\":1}}')"
-#define JSON_PY "(thread_id, checkpoint_ns, checkpoint_id, type, checkpoint) VALUES " \
-		"('o', '', '1', 'json', '{\"channel_versions\":{\"a\":\"1\"}}')"
+#define PY \
+	"(thread_id, checkpoint_ns, checkpoint_id, type, checkpoint) VALUES " \
+	"('p', '', '1', 'msgpack', x'80')"
+#define JS \
+	"(thread_id, checkpoint_ns, checkpoint_id, type, checkpoint) VALUES " \
+	"('j', '', '1', 'json', '{\"channel_versions\":{\"a\":1}}')"
+#define JSON_PY \
+	"(thread_id, checkpoint_ns, checkpoint_id, type, checkpoint) VALUES " \
+	"('o', '', '1', 'json', '{\"channel_versions\":{\"a\":\"1\"}}')"
 
 static void writers(void)
 {
@@ -152,14 +192,22 @@ static void writers(void)
 		{ "JavaScript", "INSERT INTO checkpoints " JS, CKPT_JS },
 		{ "Python as JSON", "INSERT INTO checkpoints " JSON_PY, CKPT_PYTHON },
 		{ "both", "INSERT INTO checkpoints " PY ";INSERT INTO checkpoints " JS,
-			CKPT_PYTHON | CKPT_JS },
-		{ "garbage", "INSERT INTO checkpoints (thread_id, checkpoint_ns, checkpoint_id, type, "
-			"checkpoint) VALUES ('', '', '', 'json', x'ff'), ('', '', '', NULL, NULL)", 0 },
-		{ "both, far apart", "WITH n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 500) "
-			"INSERT INTO checkpoints (thread_id, checkpoint_ns, checkpoint_id, type, "
-			"checkpoint) SELECT 'x', '', i, CASE WHEN i < 250 THEN 'msgpack' ELSE "
-			"'json' END, '{\"channel_versions\":{\"a\":1}}' FROM n",
-			CKPT_PYTHON | CKPT_JS },
+				CKPT_PYTHON | CKPT_JS },
+		{ "garbage",
+				"INSERT INTO checkpoints (thread_id, checkpoint_ns, "
+		                "checkpoint_id, type, "
+				"checkpoint) VALUES ('', '', '', 'json', x'ff'), ('', "
+		                "'', '', NULL, NULL)",
+				0 },
+		{ "both, far apart",
+				"WITH n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n "
+		                "WHERE i < 500) "
+				"INSERT INTO checkpoints (thread_id, checkpoint_ns, "
+		                "checkpoint_id, type, "
+				"checkpoint) SELECT 'x', '', i, CASE WHEN i < 250 THEN "
+		                "'msgpack' ELSE "
+				"'json' END, '{\"channel_versions\":{\"a\":1}}' FROM n",
+				CKPT_PYTHON | CKPT_JS },
 	};
 	struct ckpt_buf notes = { 0 };
 
@@ -171,12 +219,17 @@ static void writers(void)
 
 		snprintf(sql, sizeof(sql), "%s%s", CHECKPOINTS WRITES, cases[i].sql);
 		s = look(sql, &notes, &err);
-		ok(s && ckpt_store_about(s, &about) == 0 && about.writers == cases[i].writers,
-				"written by %s: %u %s", cases[i].what, about.writers, err.text);
+		ok(s && ckpt_store_about(s, &about) == 0 &&
+						about.writers == cases[i].writers,
+				"written by %s: %u %s", cases[i].what, about.writers,
+				err.text);
 		if (i == 0 && s)
 			ok(strcmp(about.engine, "sqlite") == 0 && !about.schema &&
-					strcmp(about.layout, "langgraph") == 0 &&
-					strstr(about.uri, ".db"), "and what it is");
+							strcmp(about.layout,
+									"langgraph") ==
+									0 &&
+							strstr(about.uri, ".db"),
+					"and what it is");
 		ckpt_store_close(s);
 	}
 	ckpt_buf_free(&notes);

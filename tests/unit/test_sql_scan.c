@@ -9,8 +9,9 @@
 #include "t.h"
 #include "made.h"
 
-#define JSON(ts) CKPT_LIT("{\"v\":1,\"ts\":\"" ts "\",\"channel_values\":{\"a\":1,\"b\":\"x\"}," \
-			  "\"channel_versions\":{\"a\":1,\"c\":2}}")
+#define JSON(ts) \
+	CKPT_LIT("{\"v\":1,\"ts\":\"" ts "\",\"channel_values\":{\"a\":1,\"b\":\"x\"}," \
+		 "\"channel_versions\":{\"a\":1,\"c\":2}}")
 #define META CKPT_LIT("{\"step\":1}")
 
 static bool is(struct ckpt_view v, const char *s)
@@ -22,8 +23,10 @@ static const char *small_store(char id[3][37])
 {
 	const char *path = made_path("small.db");
 	sqlite3 *db = made_store(path);
-	struct made_row row = { .thread = CKPT_LIT("t"), .type = CKPT_LIT("json"),
-		.body = JSON("2026-05-05T05:05:05.5Z"), .meta = META };
+	struct made_row row = { .thread = CKPT_LIT("t"),
+		.type = CKPT_LIT("json"),
+		.body = JSON("2026-05-05T05:05:05.5Z"),
+		.meta = META };
 
 	for (unsigned i = 0; i < 3; i++) {
 		row.id = made_id(id[i], i, i);
@@ -43,30 +46,45 @@ static const char *small_store(char id[3][37])
 
 static void depths(struct ckpt_store *s, char id[3][37])
 {
-	static const char *const names[] = { "HEADS", "SPANS", "KEYS", "LINKS", "META", "VALUES" };
+	static const char *const names[] = { "HEADS", "SPANS", "KEYS", "LINKS", "META",
+		"VALUES" };
 
 	for (unsigned d = CKPT_HEADS; d <= CKPT_VALUES; d++) {
-		struct ckpt_pick pick = { .depth = (enum ckpt_depth)d, .descending = true,
+		struct ckpt_pick pick = { .depth = (enum ckpt_depth)d,
+			.descending = true,
 			.key.thread = CKPT_LIT("t") };
 		struct ckpt_checkpoint c;
 		struct ckpt_scan *scan;
 
 		ok(ckpt_scan_one(&scan, s, &pick, &c) == 1 && is(c.key.thread, "t") &&
-				is(c.key.ns, "") && is(c.key.id, id[2]) && !c.key.blob,
+						is(c.key.ns, "") && is(c.key.id, id[2]) &&
+						!c.key.blob,
 				"%s: the key", names[d]);
 		ok(c.time == ckpt_time_of_id(c.key.id) && c.time > 0, "its time");
-		ok(d == CKPT_SPANS ? is(c.first, id[0]) && c.count == 3 : !c.first.p && !c.count,
+		ok(d == CKPT_SPANS ? is(c.first, id[0]) && c.count == 3
+				   : !c.first.p && !c.count,
 				"its span");
 		ok(d >= CKPT_LINKS ? is(c.parent, id[1]) && is(c.type, "json") &&
-				c.size == 103 && c.meta_size == 10 : !c.parent.p && !c.type.p &&
-				!c.size && !c.meta_size, "its links (%lld)", (long long)c.size);
-		ok(d >= CKPT_META ? is(c.meta, "{\"step\":1}") && is(c.meta_type, "metadata") :
-				!c.meta.p, "its metadata");
+								c.size == 103 &&
+								c.meta_size == 10
+				   : !c.parent.p && !c.type.p && !c.size && !c.meta_size,
+				"its links (%lld)", (long long)c.size);
+		ok(d >= CKPT_META ? is(c.meta, "{\"step\":1}") && is(c.meta_type, "metada"
+		                                                                  "ta")
+				  : !c.meta.p,
+				"its metadata");
 		ok(d >= CKPT_VALUES ? c.skeleton.p && c.nvalues == 3 && !c.opaque.p &&
-				!c.broken_why && is(c.values[0].channel, "a") &&
-				is(c.values[0].body, "1") && is(c.values[0].version, "1") &&
-				c.values[2].place == CKPT_EMPTY :
-				!c.skeleton.p && !c.values && !c.nvalues, "its values");
+								!c.broken_why &&
+								is(c.values[0].channel,
+										"a") &&
+								is(c.values[0].body,
+										"1") &&
+								is(c.values[0].version,
+										"1") &&
+								c.values[2].place ==
+										CKPT_EMPTY
+				    : !c.skeleton.p && !c.values && !c.nvalues,
+				"its values");
 		ok(!c.writes && !c.nwrites && !c.writes_size, "no writes unless asked");
 		ckpt_scan_close(scan);
 	}
@@ -81,17 +99,20 @@ static void odd_rows(struct ckpt_store *s)
 	int64_t want = 0;
 
 	ckpt_time_parse(&want, CKPT_LIT("2026-05-05T05:05:05.5Z"), 0);
-	ok(ckpt_scan_one(&scan, s, &pick, &c) == 1 && c.time == CKPT_UNKNOWN, "no UUID, no time");
+	ok(ckpt_scan_one(&scan, s, &pick, &c) == 1 && c.time == CKPT_UNKNOWN,
+			"no UUID, no time");
 	ckpt_scan_close(scan);
 	for (size_t i = 0; i < LEN(deep); i++) {
 		pick.key.thread = CKPT_LIT("u");
 		pick.depth = deep[i];
-		ok(ckpt_scan_one(&scan, s, &pick, &c) == 1 && c.time == want && !c.parent.p &&
-				is(c.key.ns, "sub"), "but one from ts, depth %d", (int)deep[i]);
+		ok(ckpt_scan_one(&scan, s, &pick, &c) == 1 && c.time == want &&
+						!c.parent.p && is(c.key.ns, "sub"),
+				"but one from ts, depth %d", (int)deep[i]);
 		ckpt_scan_close(scan);
 		pick.key.thread = CKPT_LIT("v");
-		ok(ckpt_scan_one(&scan, s, &pick, &c) == 1 && c.time == CKPT_UNKNOWN && !c.parent.p &&
-				!c.type.p && !c.meta.p && !c.size && !c.skeleton.p && !c.nvalues,
+		ok(ckpt_scan_one(&scan, s, &pick, &c) == 1 && c.time == CKPT_UNKNOWN &&
+						!c.parent.p && !c.type.p && !c.meta.p &&
+						!c.size && !c.skeleton.p && !c.nvalues,
 				"a row of NULLs");
 		ok(deep[i] < CKPT_VALUES || c.broken_why, "which is broken");
 		ckpt_scan_close(scan);
@@ -109,8 +130,9 @@ static size_t ids(struct ckpt_store *s, struct ckpt_pick pick, struct ckpt_buf *
 	ckpt_scan_open(&scan, s, &pick);
 	while (ckpt_scan_next(scan, &c) > 0 && ++n)
 		ckpt_buf_addf(to, "%.*s/%.*s/%.1s%.*s ", (int)c.key.thread.n,
-				(const char *)c.key.thread.p, (int)c.key.ns.n, (const char *)c.key.ns.p,
-				c.key.blob ? "x" : "", (int)c.key.id.n, (const char *)c.key.id.p);
+				(const char *)c.key.thread.p, (int)c.key.ns.n,
+				(const char *)c.key.ns.p, c.key.blob ? "x" : "",
+				(int)c.key.id.n, (const char *)c.key.id.p);
 	ckpt_scan_close(scan);
 	return n;
 }
@@ -123,29 +145,39 @@ static void orders(void)
 	} cases[] = {
 		{ "all", "A//1 a//1 a//2 a/n/1 a/n/9 b/m/1 ", { .depth = CKPT_KEYS } },
 		{ "all, last first", "b/m/1 a/n/9 a/n/1 a//2 a//1 A//1 ",
-			{ .depth = CKPT_LINKS, .descending = true } },
+				{ .depth = CKPT_LINKS, .descending = true } },
 		{ "two", "A//1 a//1 ", { .depth = CKPT_META, .limit = 2 } },
-		{ "a thread", "a//1 a//2 a/n/1 a/n/9 ", { .key.thread = CKPT_LIT("a"),
-			.depth = CKPT_KEYS } },
-		{ "its root", "a//1 a//2 ", { .key = { .thread = CKPT_LIT("a"), .ns = CKPT_LIT("") },
-			.depth = CKPT_VALUES } },
-		{ "the root of all", "A//1 a//1 a//2 ", { .key.ns = CKPT_LIT(""),
-			.depth = CKPT_KEYS } },
+		{ "a thread", "a//1 a//2 a/n/1 a/n/9 ",
+				{ .key.thread = CKPT_LIT("a"), .depth = CKPT_KEYS } },
+		{ "its root", "a//1 a//2 ",
+				{ .key = { .thread = CKPT_LIT("a"), .ns = CKPT_LIT("") },
+						.depth = CKPT_VALUES } },
+		{ "the root of all", "A//1 a//1 a//2 ",
+				{ .key.ns = CKPT_LIT(""), .depth = CKPT_KEYS } },
 		{ "spans", "A//1 a//2 a/n/9 b/m/1 ", { .depth = CKPT_SPANS } },
 		{ "spans, last first", "b/m/1 a/n/9 a//2 A//1 ",
-			{ .depth = CKPT_SPANS, .descending = true } },
-		{ "heads", "b/m/1 a/n/9 a//2 A//1 ", { .depth = CKPT_HEADS, .descending = true } },
-		{ "two heads", "b/m/1 a/n/9 ", { .depth = CKPT_HEADS, .descending = true, .limit = 2 } },
-		{ "heads of a thread", "a/n/9 a//2 ", { .key.thread = CKPT_LIT("a"),
-			.depth = CKPT_HEADS, .descending = true } },
-		{ "the head of a namespace", "a//2 ", { .key = { .thread = CKPT_LIT("a"),
-			.ns = CKPT_LIT("") }, .depth = CKPT_HEADS, .descending = true } },
-		{ "the root's heads", "a//2 A//1 ", { .key.ns = CKPT_LIT(""), .depth = CKPT_HEADS,
-			.descending = true } },
+				{ .depth = CKPT_SPANS, .descending = true } },
+		{ "heads", "b/m/1 a/n/9 a//2 A//1 ",
+				{ .depth = CKPT_HEADS, .descending = true } },
+		{ "two heads", "b/m/1 a/n/9 ",
+				{ .depth = CKPT_HEADS, .descending = true, .limit = 2 } },
+		{ "heads of a thread", "a/n/9 a//2 ",
+				{ .key.thread = CKPT_LIT("a"),
+						.depth = CKPT_HEADS,
+						.descending = true } },
+		{ "the head of a namespace", "a//2 ",
+				{ .key = { .thread = CKPT_LIT("a"), .ns = CKPT_LIT("") },
+						.depth = CKPT_HEADS,
+						.descending = true } },
+		{ "the root's heads", "a//2 A//1 ",
+				{ .key.ns = CKPT_LIT(""),
+						.depth = CKPT_HEADS,
+						.descending = true } },
 		{ "nobody", "", { .key.thread = CKPT_LIT("z"), .depth = CKPT_HEADS } },
 	};
-	static const char *const rows[][3] = { { "a", "", "2" }, { "b", "m", "1" }, { "a", "n", "9" },
-		{ "A", "", "1" }, { "a", "", "1" }, { "a", "n", "1" } };
+	static const char *const rows[][3] = { { "a", "", "2" }, { "b", "m", "1" },
+		{ "a", "n", "9" }, { "A", "", "1" }, { "a", "", "1" },
+		{ "a", "n", "1" } };
 	const char *path = made_path("order.db");
 	sqlite3 *db = made_store(path);
 	struct ckpt_buf got = { 0 };
@@ -154,7 +186,8 @@ static void orders(void)
 
 	for (size_t i = 0; i < LEN(rows); i++)
 		made_put(db, &(struct made_row){ .thread = ckpt_view_of(rows[i][0]),
-			.ns = ckpt_view_of(rows[i][1]), .id = ckpt_view_of(rows[i][2]) });
+					     .ns = ckpt_view_of(rows[i][1]),
+					     .id = ckpt_view_of(rows[i][2]) });
 	made_close(db);
 	s = made_open(path, &err);
 	for (size_t i = 0; s && i < LEN(cases); i++) {
@@ -165,7 +198,8 @@ static void orders(void)
 	ckpt_buf_free(&got);
 }
 
-static struct ckpt_view random_name(char to[4], uint64_t *seed, unsigned *blob, unsigned bit)
+static struct ckpt_view random_name(
+		char to[4], uint64_t *seed, unsigned *blob, unsigned bit)
 {
 	static const char letters[] = { 'a', 'b', '\0', '\xff' };
 	uint64_t r = made_random(seed);
@@ -215,8 +249,8 @@ static void skip_scan(uint64_t seed, unsigned round)
 	s = made_open(made_path(name), &err);
 	ckpt_scan_open(&a, s, &heads);
 	ckpt_scan_open(&b, s, &spans);
-	while (a && b && (ra = ckpt_scan_next(a, &x)) == 1 && (rb = ckpt_scan_next(b, &y)) == 1 &&
-			same_key(&x.key, &y.key))
+	while (a && b && (ra = ckpt_scan_next(a, &x)) == 1 &&
+			(rb = ckpt_scan_next(b, &y)) == 1 && same_key(&x.key, &y.key))
 		n++;
 	ok(n > 0 && ra == 0 && ckpt_scan_next(b, &y) == 0 && rb == 1,
 			"the skip scan of round %u: %zu namespaces", round, n);
@@ -230,8 +264,9 @@ static void writes(void)
 	static const struct {
 		const char *task, *path, *channel;
 		int64_t idx;
-	} in[] = { { "b", "", "1", 0 }, { "a", "~x", "5", -1 }, { "a", "", "0", 3 }, { "b", "", "2", 1 },
-		{ "Z", "~x", "4", 10 }, { "a", "~x", "6", 9 }, { "b", "~", "3", 5 } };
+	} in[] = { { "b", "", "1", 0 }, { "a", "~x", "5", -1 }, { "a", "", "0", 3 },
+		{ "b", "", "2", 1 }, { "Z", "~x", "4", 10 }, { "a", "~x", "6", 9 },
+		{ "b", "~", "3", 5 } };
 	const char *path = made_path("writes.db");
 	sqlite3 *db = made_store(path);
 	struct ckpt_pick pick = { .writes = true, .depth = CKPT_VALUES };
@@ -243,25 +278,30 @@ static void writes(void)
 
 	made_put(db, &(struct made_row){ .thread = CKPT_LIT("t"), .id = CKPT_LIT("1") });
 	for (size_t i = 0; i < LEN(in); i++)
-		made_write(db, &(struct made_write){ CKPT_LIT("t"), CKPT_LIT(""), CKPT_LIT("1"),
-			ckpt_view_of(in[i].task), ckpt_view_of(in[i].path), ckpt_view_of(in[i].channel),
-			CKPT_LIT("bytes"), CKPT_LIT("\0\1\2"), in[i].idx });
+		made_write(db, &(struct made_write){ CKPT_LIT("t"), CKPT_LIT(""),
+					       CKPT_LIT("1"), ckpt_view_of(in[i].task),
+					       ckpt_view_of(in[i].path),
+					       ckpt_view_of(in[i].channel),
+					       CKPT_LIT("bytes"), CKPT_LIT("\0\1\2"),
+					       in[i].idx });
 	made_close(db);
 	s = made_open(path, &err);
-	ok(ckpt_scan_one(&scan, s, &pick, &c) == 1 && c.nwrites == LEN(in) && c.writes_size == 21,
+	ok(ckpt_scan_one(&scan, s, &pick, &c) == 1 && c.nwrites == LEN(in) &&
+					c.writes_size == 21,
 			"writes and their size");
 	for (size_t i = 0; i < c.nwrites; i++) {
 		const struct ckpt_write *w = &c.writes[i];
 
 		good &= *(const char *)w->channel.p == (char)('0' + i) && w->size == 3 &&
-			w->body.n == 3 && is(w->type, "bytes") &&
-			strcmp(in[w->seq - 1].task, w->task.p) == 0;
+		        w->body.n == 3 && is(w->type, "bytes") &&
+		        strcmp(in[w->seq - 1].task, w->task.p) == 0;
 	}
 	ok(good, "by path, task and number, as bytes; seq is the order of writing");
 	ckpt_scan_close(scan);
 	pick.depth = CKPT_KEYS;
-	ok(ckpt_scan_one(&scan, s, &pick, &c) == 1 && c.nwrites == LEN(in) && !c.writes[0].body.p &&
-			c.writes[0].size == 3, "without bodies where values are not asked");
+	ok(ckpt_scan_one(&scan, s, &pick, &c) == 1 && c.nwrites == LEN(in) &&
+					!c.writes[0].body.p && c.writes[0].size == 3,
+			"without bodies where values are not asked");
 	ckpt_scan_close(scan);
 	ckpt_store_close(s);
 }
@@ -270,15 +310,20 @@ static void writes(void)
 
 static int make_big(const char *path)
 {
-	static const char head[] = "\x81\xae" "channel_values\x81\xa3" "big\xc6\x05\0\0\0";
+	static const char head[] = "\x81\xae"
+				   "channel_values\x81\xa3"
+				   "big\xc6\x05\0\0\0";
 	sqlite3 *db = made_store(path);
 	char *body = calloc(1, sizeof(head) - 1 + BIG);
 
 	if (!body)
 		return 1;
 	memcpy(body, head, sizeof(head) - 1);
-	made_put(db, &(struct made_row){ .thread = CKPT_LIT("t"), .id = CKPT_LIT("1"),
-		.type = CKPT_LIT("msgpack"), .body = { body, sizeof(head) - 1 + BIG }, .meta = META });
+	made_put(db, &(struct made_row){ .thread = CKPT_LIT("t"),
+				     .id = CKPT_LIT("1"),
+				     .type = CKPT_LIT("msgpack"),
+				     .body = { body, sizeof(head) - 1 + BIG },
+				     .meta = META });
 	free(body);
 	made_close(db);
 	return 0;
@@ -302,7 +347,7 @@ static int read_big(const char *path)
 	getrusage(RUSAGE_SELF, &use);
 	printf("# %ld KiB for a row of %u KiB\n", use.ru_maxrss, BIG >> 10);
 	fflush(stdout);
-#ifndef CKPT_ASAN_ARENA         /* which keeps what was freed */
+#ifndef CKPT_ASAN_ARENA /* which keeps what was freed */
 	if (use.ru_maxrss > (long)(3 * (BIG >> 10) + (64 << 10)))
 		return 3;
 #endif
@@ -318,7 +363,8 @@ static void in_child(int (*run)(const char *), const char *path, const char *wha
 	pid = fork();
 	if (pid == 0)
 		_exit(run(path));
-	ok(pid > 0 && waitpid(pid, &status, 0) == pid && status == 0, "%s (%#x)", what, status);
+	ok(pid > 0 && waitpid(pid, &status, 0) == pid && status == 0, "%s (%#x)", what,
+			status);
 }
 
 int main(void)

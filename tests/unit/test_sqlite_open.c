@@ -30,7 +30,8 @@ static void listing(char to[static 1000], const char *path, bool shm)
 		if (!there || (i == 2 && !shm))
 			n += (size_t)snprintf(to + n, 1000 - n, "%zu:%d ", i, there);
 		else
-			n += (size_t)snprintf(to + n, 1000 - n, "%zu:%lu,%ld,%ld.%ld,%o,%d ", i,
+			n += (size_t)snprintf(to + n, 1000 - n,
+					"%zu:%lu,%ld,%ld.%ld,%o,%d ", i,
 					(unsigned long)st.st_ino, (long)st.st_size,
 					(long)st.st_mtim.tv_sec, st.st_mtim.tv_nsec,
 					(unsigned)st.st_mode, (int)st.st_uid);
@@ -78,7 +79,8 @@ static int read_quietly(const char *path, enum sqlite_how how, int64_t rows)
 	rc = sqlite_file_decide(&file, path, &err);
 	sqlite_file_release(&file);
 	if (rc < 0 || file.how != how) {
-		printf("# decided %d, wanted %d: %s\n", (int)file.how, (int)how, err.text);
+		printf("# decided %d, wanted %d: %s\n", (int)file.how, (int)how,
+				err.text);
 		return 1;
 	}
 	if (sqlite_driver.open(&c, path, &config, &err) < 0) {
@@ -86,12 +88,15 @@ static int read_quietly(const char *path, enum sqlite_how how, int64_t rows)
 		return 2;
 	}
 	got = count(c);
-	rc = c->tentative != (how == SQLITE_QUIET) ? 3 : sqlite_driver.settle(c) < 0 ? 4 : 0;
+	rc = c->tentative != (how == SQLITE_QUIET) ? 3
+	     : sqlite_driver.settle(c) < 0         ? 4
+	                                           : 0;
 	sqlite_driver.close(c);
 	listing(after, path, how != SQLITE_SHARED);
-	if (got != rows || rc || strcmp(before, after) != 0 || names != names_in_folder()) {
-		printf("# %lld rows, %d %s\n# before %s\n# after  %s\n", (long long)got, rc, err.text,
-				before, after);
+	if (got != rows || rc || strcmp(before, after) != 0 ||
+			names != names_in_folder()) {
+		printf("# %lld rows, %d %s\n# before %s\n# after  %s\n", (long long)got,
+				rc, err.text, before, after);
 		return 5;
 	}
 	return 0;
@@ -103,7 +108,8 @@ static const char *fresh(const char *name, const char *mode)
 	sqlite3 *db = made_store(path);
 
 	made_sql(db, mode);
-	made_sql(db, "INSERT INTO checkpoints (thread_id, checkpoint_id) VALUES ('t', 'a')");
+	made_sql(db, "INSERT INTO checkpoints (thread_id, checkpoint_id) VALUES ('t', "
+	             "'a')");
 	made_close(db);
 	return path;
 }
@@ -165,7 +171,8 @@ static void ours(void)
 
 	ok(read_quietly(path, SQLITE_SHARED, 1) == 0, "rollback journal");
 	w = writer(path, "BEGIN IMMEDIATE; " ONE_MORE, false);
-	ok(read_quietly(path, SQLITE_SHARED, 1) == 0, "beside a writer of a rollback journal");
+	ok(read_quietly(path, SQLITE_SHARED, 1) == 0,
+			"beside a writer of a rollback journal");
 	writer_end(w);
 	path = fresh("wal.db", "PRAGMA journal_mode=WAL");
 	ok(read_quietly(path, SQLITE_OWNER, 1) == 0, "an idle WAL store of ours");
@@ -175,10 +182,12 @@ static void ours(void)
 	writer_end(w);
 	ok(read_quietly(path, SQLITE_OWNER, 2) == 0, "after the writer has gone");
 	path = fresh("odd % ?#.db", "PRAGMA journal_mode=WAL");
-	ok(read_quietly(path, SQLITE_OWNER, 1) == 0, "a name with a URI's own characters");
+	ok(read_quietly(path, SQLITE_OWNER, 1) == 0,
+			"a name with a URI's own characters");
 	path = made_path("nothing.db");
 	close(open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0644));
-	ok(sqlite_driver.open(&c, path, &config, &err) == 0, "an empty file is an empty database");
+	ok(sqlite_driver.open(&c, path, &config, &err) == 0,
+			"an empty file is an empty database");
 	if (c)
 		sqlite_driver.close(c);
 	ok(stat(path, &st) == 0 && st.st_size == 0, "and stays one");
@@ -190,9 +199,11 @@ static void leftovers(void)
 	char shm[300];
 
 	writer_end(writer(path, ONE_MORE, true));
-	ok(read_quietly(path, SQLITE_QUIET, 2) == 0, "what a crashed writer left: its rows count");
+	ok(read_quietly(path, SQLITE_QUIET, 2) == 0,
+			"what a crashed writer left: its rows count");
 	snprintf(shm, sizeof(shm), "%s-shm", path);
-	ok(unlink(shm) == 0 && read_quietly(path, SQLITE_QUIET, 2) == 0, "-wal without -shm");
+	ok(unlink(shm) == 0 && read_quietly(path, SQLITE_QUIET, 2) == 0,
+			"-wal without -shm");
 	path = fresh("shm.db", "PRAGMA journal_mode=WAL");
 	snprintf(shm, sizeof(shm), "%s-shm", path);
 	close(open(shm, O_CREAT | O_WRONLY | O_CLOEXEC, 0644));
@@ -210,7 +221,8 @@ static void hot_journal(void)
 	listing(before, path, true);
 	ok(strstr(before, "3:0") == NULL, "a journal was left");
 	ok(sqlite_driver.open(&c, path, &config, &err) == CKPT_EREFUSED && !c &&
-			strstr(err.hint, "-journal"), "is refused: %s", err.text);
+					strstr(err.hint, "-journal"),
+			"is refused: %s", err.text);
 	listing(after, path, true);
 	ok(strcmp(before, after) == 0, "and nothing is rolled back");
 }
@@ -242,7 +254,8 @@ static void strangers(void)
 	writer_end(writer(crashed, ONE_MORE, true));
 	chmod(made_path(""), 0555);
 	fflush(stdout);
-	ok(as_stranger(idle, SQLITE_QUIET, 1) == 0, "idle WAL in a folder we may not write");
+	ok(as_stranger(idle, SQLITE_QUIET, 1) == 0,
+			"idle WAL in a folder we may not write");
 	ok(as_stranger(crashed, SQLITE_QUIET, 2) == 0, "a crashed writer's WAL there");
 	ok(as_stranger(rollback, SQLITE_SHARED, 1) == 0, "rollback journal there");
 	chmod(made_path(""), 0755);
@@ -274,12 +287,15 @@ static void witnesses(void)
 	char wal[300];
 
 	for (size_t i = 0; i < LEN(suffix); i++) {
-		path = fresh(i == 0 ? "w0.db" : i == 1 ? "w1.db" : "w2.db", "PRAGMA journal_mode=WAL");
+		path = fresh(i == 0      ? "w0.db"
+				: i == 1 ? "w1.db"
+					 : "w2.db",
+				"PRAGMA journal_mode=WAL");
 		sqlite_file_decide(&file, path, &err);
 		ok(sqlite_file_unchanged(&file), "unchanged");
 		append(path, suffix[i]);
-		ok(!sqlite_file_unchanged(&file), "a write to %s is noticed", *suffix[i] ? suffix[i] :
-				"the file");
+		ok(!sqlite_file_unchanged(&file), "a write to %s is noticed",
+				*suffix[i] ? suffix[i] : "the file");
 		sqlite_file_release(&file);
 	}
 	path = fresh("w3.db", "PRAGMA journal_mode=WAL");
@@ -291,7 +307,9 @@ static void witnesses(void)
 	sqlite_file_release(&file);
 	path = fresh("w4.db", "PRAGMA journal_mode=WAL");
 	writer_end(writer(path, ONE_MORE, true));
-	ok(sqlite_driver.open(&c, path, &config, &err) == 0 && c->tentative && count(c) == 2, "opens");
+	ok(sqlite_driver.open(&c, path, &config, &err) == 0 && c->tentative &&
+					count(c) == 2,
+			"opens");
 	append(path, "-wal");
 	ok(c && sqlite_driver.settle(c) == CKPT_EBUSY && strstr(err.text, "written to"),
 			"settling says so: %s", err.text);

@@ -26,40 +26,68 @@ static int try_name(const char *name, struct ckpt_error *err, char uri[static 30
 	return err->code;
 }
 
+static const struct {
+	const char *name; /* %s is the absolute folder */
+	int code;
+} form_cases[] = {
+	{ "a.db", 0 },
+	{ "./a.db", 0 },
+	{ "%s/a.db", 0 },
+	{ "sqlite:///a.db", 0 },
+	{ "sqlite:///%s/a.db", 0 },
+	{ "sqlite+aiosqlite:///a.db", 0 },
+	{ "sqlite+pysqlite:///%s/a.db", 0 },
+	{ "sqlite:///a.db?timeout=5", 0 },
+	{ "file:a.db", 0 },
+	{ "file:a.db?mode=ro", 0 },
+	{ "file:a.db?mode=rw", 0 },
+	{ "file:%s/a.db", 0 },
+	{ "file://%s/a.db?mode=ro", 0 },
+	{ "file:%%61%%2edb", 0 },
+	{ "file:%%61%%2Edb#part", 0 },
+	{ "b%%20?#.db", 0 },
+	{ "file:b%%2520%%3f%%23.db", 0 },
+	{ "file:a%%2", CKPT_EMISSING },
+	{ "file:a.db%%zz", CKPT_EMISSING },
+	{ "file:a.db?mode=rwc", CKPT_EUSAGE },
+	{ "file:a.db?immutable=1", CKPT_EUSAGE },
+	{ "file:a.db%%00.db", CKPT_EUSAGE },
+	{ "file:a.db?mode=memory", CKPT_EUSAGE },
+	{ "sqlite:a.db", CKPT_EUSAGE },
+	{ "sqlite:", CKPT_EUSAGE },
+	{ "file:", CKPT_EMISSING },
+	{ "file:?mode=ro", CKPT_EMISSING },
+	{ "", CKPT_EMISSING },
+	{ "nothing.db", CKPT_EMISSING },
+	{ ".", CKPT_EMISSING },
+	{ "%s", CKPT_EMISSING },
+	{ "%s/", CKPT_EMISSING },
+	{ "/dev/null", CKPT_EMISSING },
+	{ ":memory:", CKPT_EMISSING },
+	{ "sqlite:///:memory:", CKPT_EMISSING },
+	{ "sqlite://", CKPT_EMISSING },
+	{ "file::memory:", CKPT_EMISSING },
+	{ "postgresql://host/db", CKPT_EUNSUPPORTED },
+	{ "postgres://", CKPT_EUNSUPPORTED },
+	{ "postgresql+asyncpg://h/d", CKPT_EUNSUPPORTED },
+	{ "host=h dbname=d", CKPT_EUNSUPPORTED },
+	{ "service=s", CKPT_EUNSUPPORTED },
+	{ "dbname=d", CKPT_EUNSUPPORTED },
+	{ "dump:x", CKPT_EUNSUPPORTED },
+	{ "dump:-", CKPT_EUNSUPPORTED },
+	{ "skymarshal:dir", CKPT_EUNSUPPORTED },
+	{ "mysql://h/d", CKPT_EMISSING },
+	{ "text.txt", CKPT_ECORRUPT },
+};
+
 static void forms(const char *dir)
 {
-	static const struct {
-		const char *name;       /* %s is the absolute folder */
-		int code;
-	} cases[] = {
-		{ "a.db", 0 }, { "./a.db", 0 }, { "%s/a.db", 0 }, { "sqlite:///a.db", 0 },
-		{ "sqlite:///%s/a.db", 0 }, { "sqlite+aiosqlite:///a.db", 0 },
-		{ "sqlite+pysqlite:///%s/a.db", 0 }, { "sqlite:///a.db?timeout=5", 0 },
-		{ "file:a.db", 0 }, { "file:a.db?mode=ro", 0 }, { "file:a.db?mode=rw", 0 },
-		{ "file:%s/a.db", 0 }, { "file://%s/a.db?mode=ro", 0 }, { "file:%%61%%2edb", 0 },
-		{ "file:%%61%%2Edb#part", 0 }, { "b%%20?#.db", 0 }, { "file:b%%2520%%3f%%23.db", 0 },
-		{ "file:a%%2", CKPT_EMISSING }, { "file:a.db%%zz", CKPT_EMISSING },
-		{ "file:a.db?mode=rwc", CKPT_EUSAGE }, { "file:a.db?immutable=1", CKPT_EUSAGE },
-		{ "file:a.db%%00.db", CKPT_EUSAGE },
-		{ "file:a.db?mode=memory", CKPT_EUSAGE }, { "sqlite:a.db", CKPT_EUSAGE },
-		{ "sqlite:", CKPT_EUSAGE }, { "file:", CKPT_EMISSING }, { "file:?mode=ro", CKPT_EMISSING },
-		{ "", CKPT_EMISSING }, { "nothing.db", CKPT_EMISSING }, { ".", CKPT_EMISSING },
-		{ "%s", CKPT_EMISSING }, { "%s/", CKPT_EMISSING }, { "/dev/null", CKPT_EMISSING },
-		{ ":memory:", CKPT_EMISSING }, { "sqlite:///:memory:", CKPT_EMISSING },
-		{ "sqlite://", CKPT_EMISSING }, { "file::memory:", CKPT_EMISSING },
-		{ "postgresql://host/db", CKPT_EUNSUPPORTED }, { "postgres://", CKPT_EUNSUPPORTED },
-		{ "postgresql+asyncpg://h/d", CKPT_EUNSUPPORTED }, { "host=h dbname=d", CKPT_EUNSUPPORTED },
-		{ "service=s", CKPT_EUNSUPPORTED }, { "dbname=d", CKPT_EUNSUPPORTED },
-		{ "dump:x", CKPT_EUNSUPPORTED }, { "dump:-", CKPT_EUNSUPPORTED },
-		{ "skymarshal:dir", CKPT_EUNSUPPORTED }, { "mysql://h/d", CKPT_EMISSING },
-		{ "text.txt", CKPT_ECORRUPT },
-	};
 	struct ckpt_error err;
 	char uri[300];
 
-	for (size_t i = 0; i < LEN(cases); i++) {
+	for (size_t i = 0; i < LEN(form_cases); i++) {
 		struct ckpt_buf name = { 0 };
-		const char *p = cases[i].name;
+		const char *p = form_cases[i].name;
 		int code;
 
 		for (; *p; p++) {
@@ -70,25 +98,34 @@ static void forms(const char *dir)
 		}
 		ckpt_buf_add(&name, "", 1);
 		code = try_name(name.p, &err, uri);
-		ok(code == cases[i].code, "%s: %d %s", name.p, code, err.text);
+		ok(code == form_cases[i].code, "%s: %d %s", name.p, code, err.text);
 		if (code == 0)
 			ok(strcmp(uri, name.p) == 0, "is called what it was called");
 		ckpt_buf_free(&name);
 	}
-	ok(access("nothing.db", F_OK) < 0 && access(":memory:", F_OK) < 0, "nothing was created");
+	ok(access("nothing.db", F_OK) < 0 && access(":memory:", F_OK) < 0,
+			"nothing was created");
 }
 
 static void passwords(void)
 {
 	static const char *const names[] = {
-		"postgresql://user:SECRET@host/db", "postgresql://user:SECRET@at@host:5432/db",
-		"postgres://u:SECRET:x@h", "postgresql://h/db?user=u&password=SECRET&x=1",
-		"host=h password=SECRET dbname=d", "host=h password='SECRET word' dbname=d",
-		"host=h password='SECRET", "host=h password = SECRET dbname=d",
-		"host=h password='it\\'s SECRET' dbname=d", "host=h password='SECRET\\",
-		"host=h password=SECRET sslpassword=SECRET", "host=h password=",
+		"postgresql://user:SECRET@host/db",
+		"postgresql://user:SECRET@at@host:5432/db",
+		"postgres://u:SECRET:x@h",
+		"postgresql://h/db?user=u&password=SECRET&x=1",
+		"host=h password=SECRET dbname=d",
+		"host=h password='SECRET word' dbname=d",
+		"host=h password='SECRET",
+		"host=h password = SECRET dbname=d",
+		"host=h password='it\\'s SECRET' dbname=d",
+		"host=h password='SECRET\\",
+		"host=h password=SECRET sslpassword=SECRET",
+		"host=h password=",
 		"service=s password=a\\ SECRET",
-		"postgresql+psycopg://user:SECRET@h/d", "no/such password=SECRET", "password='SECRET",
+		"postgresql+psycopg://user:SECRET@h/d",
+		"no/such password=SECRET",
+		"password='SECRET",
 	};
 	struct ckpt_error err;
 	char uri[300];
@@ -99,13 +136,16 @@ static void passwords(void)
 
 		try_name(name, &err, uri);
 		/* a path is not a connection string, but is masked all the same where it is shown */
-		ok(err.code && (i >= 14 || !strstr(err.text, "SECRET")), "%s: %s", names[i], err.text);
+		ok(err.code && (i >= 14 || !strstr(err.text, "SECRET")), "%s: %s",
+				names[i], err.text);
 		free(name);
 	}
 	try_name("postgresql://user:SECRET@host/db", &err, uri);
-	ok(strstr(err.text, "postgresql://user:***@host/db") != NULL, "the rest stays: %s", err.text);
+	ok(strstr(err.text, "postgresql://user:***@host/db") != NULL,
+			"the rest stays: %s", err.text);
 	try_name("host=h password='SECRET word' dbname=d", &err, uri);
-	ok(strstr(err.text, "host=h password=*** dbname=d") != NULL, "the rest stays: %s", err.text);
+	ok(strstr(err.text, "host=h password=*** dbname=d") != NULL, "the rest stays: %s",
+			err.text);
 }
 
 static void dispatch(void)
@@ -120,7 +160,8 @@ static void dispatch(void)
 	ok(ckpt_scan_one(&scan, s, &pick, &c) == 0, "an empty one has no checkpoint");
 	ckpt_scan_close(scan);
 	err.code = CKPT_EIO;
-	ok(ckpt_scan_one(&scan, s, &pick, &c) == CKPT_EIO && !scan, "a failed store refuses scans");
+	ok(ckpt_scan_one(&scan, s, &pick, &c) == CKPT_EIO && !scan,
+			"a failed store refuses scans");
 	ok(ckpt_store_end(s) == CKPT_EIO, "and says so at the end");
 	ckpt_scan_close(NULL);
 	ckpt_store_close(s);
