@@ -14,32 +14,38 @@
 
 enum opt_kind {
 	OPT_END_KIND,
-	OPT_GROUP,      /* a heading in -h and the manual; `help` is its text */
-	OPT_FLAG,       /* bool */
-	OPT_COUNT,      /* int, +1 each time */
-	OPT_TEXT,       /* const char * */
-	OPT_LIST,       /* struct opt_list, repeatable */
-	OPT_INT,        /* int64_t; CKPT_UNKNOWN if not given */
-	OPT_SIZE,       /* int64_t bytes; CKPT_UNKNOWN if not given */
-	OPT_DURATION,   /* int64_t ns; CKPT_UNKNOWN if not given */
-	OPT_TIME,       /* int64_t ns since 1970; CKPT_UNKNOWN if not given */
-	OPT_ENUM,       /* int: index into `choices` ("auto|always|never"); -1 if not given */
-	OPT_MAYBE       /* const char *; value only after '=': NULL not given, "" without value */
+	OPT_GROUP,    /* a heading in -h and the manual; `help` is its text */
+	OPT_FLAG,     /* bool */
+	OPT_COUNT,    /* int, +1 each time */
+	OPT_TEXT,     /* const char * */
+	OPT_LIST,     /* struct opt_list, repeatable */
+	OPT_INT,      /* int64_t; CKPT_UNKNOWN if not given */
+	OPT_SIZE,     /* int64_t bytes; CKPT_UNKNOWN if not given */
+	OPT_DURATION, /* int64_t ns; CKPT_UNKNOWN if not given */
+	OPT_TIME,     /* int64_t ns since 1970; CKPT_UNKNOWN if not given */
+	OPT_ENUM, /* int: index into `choices` ("auto|always|never"); -1 if not given */
+	OPT_MAYBE /* const char *; value only after '=': NULL not given, "" without value */
 };
 
-enum opt_complete { COMPLETE_NOTHING, COMPLETE_FILE, COMPLETE_THREAD, COMPLETE_CHECKPOINT,
-	COMPLETE_NS, COMPLETE_CHOICES };
+enum opt_complete {
+	COMPLETE_NOTHING,
+	COMPLETE_FILE,
+	COMPLETE_THREAD,
+	COMPLETE_CHECKPOINT,
+	COMPLETE_NS,
+	COMPLETE_CHOICES
+};
 
 struct opt {
-	char letter;            /* 0: none */
-	const char *name;       /* long name; NULL ends the table */
+	char letter;      /* 0: none */
+	const char *name; /* long name; NULL ends the table */
 	enum opt_kind kind;
-	size_t at;              /* offset in the command's struct */
-	const char *value;      /* name of the value in help: "N", "GLOB" */
-	const char *help;       /* one line, lower case, no full stop */
-	const char *choices;    /* OPT_ENUM: "a|b|c" */
+	size_t at;           /* offset in the command's struct */
+	const char *value;   /* name of the value in help: "N", "GLOB" */
+	const char *help;    /* one line, lower case, no full stop */
+	const char *choices; /* OPT_ENUM: "a|b|c" */
 	enum opt_complete complete;
-	bool hidden;            /* in the manual, not in -h */
+	bool hidden; /* in the manual, not in -h */
 };
 
 struct opt_list {
@@ -51,11 +57,12 @@ struct opt_list {
 
 /* ---- the command line as parsed ----------------------------------------------------------------- */
 
-struct globals {                /* the options every command has (cli.md §3) */
+struct globals { /* the options every command has (cli.md §3) */
 	const char *store, *schema, *layout, *aes_key_file;
 	bool json, ndjson, quiet, no_pager, help, version;
 	const char *porcelain;
-	int verbose, color, time;       /* color: auto always never; time: relative iso; -1 not given */
+	int verbose, color,
+			time; /* color: auto always never; time: relative iso; -1 not given */
 	int64_t lock_wait;
 };
 
@@ -63,42 +70,42 @@ struct cmd;
 struct cli {
 	const struct cmd *cmd;
 	struct globals g;
-	void *opts;             /* the command's own struct, filled from its table */
-	const char **args;      /* positional arguments */
+	void *opts;        /* the command's own struct, filled from its table */
+	const char **args; /* positional arguments */
 	size_t nargs;
-	struct out *out;        /* rows and documents; see out.h */
+	struct out *out; /* rows and documents; see out.h */
 	struct ckpt_error err;
 	struct ckpt_store *store;
-	int64_t now;            /* ns, taken once */
-	bool no_options;        /* "--" was given before the first argument */
+	int64_t now;     /* ns, taken once */
+	bool no_options; /* "--" was given before the first argument */
 };
 
 struct cmd {
 	const char *name;
-	const char *args;       /* usage of positionals: "[THREAD]" */
+	const char *args; /* usage of positionals: "[THREAD]" */
 	size_t min_args, max_args;
-	const char *summary;    /* one line for `ckpt -h` and the manual's NAME */
-	const struct opt *opts; /* its own options; the common ones are added */
-	size_t size;            /* of its option struct */
-	enum opt_complete complete;     /* what a positional is */
-	bool needs_store;       /* open cli->store before run, close it after */
+	const char *summary;        /* one line for `ckpt -h` and the manual's NAME */
+	const struct opt *opts;     /* its own options; the common ones are added */
+	size_t size;                /* of its option struct */
+	enum opt_complete complete; /* what a positional is */
+	bool needs_store;           /* open cli->store before run, close it after */
 	bool hidden;
-	bool pages;             /* long text goes to the pager on a terminal */
-	const char *examples;   /* lines "  ckpt list   what it does"; run by the tests */
+	bool pages;           /* long text goes to the pager on a terminal */
+	const char *examples; /* lines "  ckpt list   what it does"; run by the tests */
 	/* Output through cli->out. Returns 0, a positive exit code (1, 8, …) or < 0 CKPT_E… with
 	 * cli->err set. May be run again from the start if the store changed under it. */
 	int (*run)(struct cli *);
 };
 
-extern const struct cmd *const commands[];      /* main.c; NULL-terminated, in help order */
-extern const struct opt common_options[];       /* opt.c; offsets into struct globals */
+extern const struct cmd *const commands[]; /* main.c; NULL-terminated, in help order */
+extern const struct opt common_options[];  /* opt.c; offsets into struct globals */
 
 /* Parse argv; on failure cli->err is set (CKPT_EUSAGE, with a did-you-mean hint). */
 int opt_parse(struct cli *, int argc, char **argv);
 void opt_release(struct cli *);
 /* Nearest name by edit distance, or NULL. */
 const char *opt_nearest(const char *word, const char *const *names);
-int opt_help(const struct cmd *, struct ckpt_buf *to);  /* -h; cmd NULL: the program */
+int opt_help(const struct cmd *, struct ckpt_buf *to); /* -h; cmd NULL: the program */
 
 /* Helpers shared by commands. */
 int cli_usage(struct cli *, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

@@ -26,5 +26,5 @@ const struct cmd cmd_completion = { .name = "completion",
 	.max_args = 1,
 	.summary = "print the completion script of a shell",
 	.examples = "  ckpt completion bash    print it; to load it: eval \"$(ckpt "
-	            "completion bash)\"\n",
+		    "completion bash)\"\n",
 	.run = completion };

@@ -6,6 +6,7 @@
 
 #include "list.h"
 
+/* clang-format off */
 static const struct opt opts[] = {
 	{ 0, "", OPT_GROUP, 0, NULL, "Select", NULL, 0, false },
 	{ 0, "all", OPT_FLAG, AT(struct list, all), NULL,
@@ -54,17 +55,19 @@ static const struct opt opts[] = {
 		"the other way round", NULL, 0, false },
 	{ 0, NULL, OPT_END_KIND, 0, NULL, NULL, NULL, 0, false }
 };
+/* clang-format on */
 
 /* In the order of --status's choices. */
-const char *const status_names[] = { "finished", "interrupted", "answered", "failed", "runnable",
-	"unknown" };
+const char *const status_names[] = { "finished", "interrupted", "answered", "failed",
+	"runnable", "unknown" };
 
 /* ---- filters ------------------------------------------------------------------------------------ */
 
 bool list_filters(const struct list *o)
 {
-	return o->since != CKPT_UNKNOWN || o->until != CKPT_UNKNOWN || o->where.n || o->run_id ||
-	       o->source || o->step != CKPT_UNKNOWN || o->status >= 0 || o->head || o->changed;
+	return o->since != CKPT_UNKNOWN || o->until != CKPT_UNKNOWN || o->where.n ||
+	       o->run_id || o->source || o->step != CKPT_UNKNOWN || o->status >= 0 ||
+	       o->head || o->changed;
 }
 
 enum ckpt_depth list_filter_depth(const struct list *o)
@@ -80,7 +83,7 @@ static bool meta_is(struct ckpt_view meta, const char *name, const char *want)
 {
 	struct ckpt_buf text = { 0 };
 	bool same = ckpt_meta_text(&text, meta, name) &&
-		    ckpt_view_eq(ckpt_buf_view(&text), ckpt_view_of(want));
+	            ckpt_view_eq(ckpt_buf_view(&text), ckpt_view_of(want));
 
 	ckpt_buf_free(&text);
 	return same;
@@ -96,7 +99,8 @@ bool list_passes(const struct list *o, const struct ckpt_checkpoint *c)
 		return false;
 	if (o->status >= 0 && strcmp(status_names[o->status], "unknown") != 0)
 		return false;
-	if (o->step != CKPT_UNKNOWN && !(ckpt_meta_int(&step, c->meta, "step") && step == o->step))
+	if (o->step != CKPT_UNKNOWN &&
+			!(ckpt_meta_int(&step, c->meta, "step") && step == o->step))
 		return false;
 	if (o->run_id && !meta_is(c->meta, "run_id", o->run_id))
 		return false;
@@ -125,7 +129,7 @@ static bool in_class(const char **p, unsigned char c, bool *closed)
 	const char *s = *p;
 	bool not = *s == '!' || *s == '^', hit = false;
 
-	s += not;
+	s += not ;
 	for (const char *first = s; *s && (*s != ']' || s == first); s++) {
 		unsigned char from = (unsigned char)*s, to = from;
 
@@ -137,7 +141,7 @@ static bool in_class(const char **p, unsigned char c, bool *closed)
 	}
 	*closed = *s == ']';
 	*p = *closed ? s + 1 : *p;
-	return hit != not;
+	return hit != not ;
 }
 
 static bool one_matches(const char **p, unsigned char c)
@@ -174,7 +178,7 @@ bool list_glob(struct ckpt_view text, const char *pattern)
 			star_at = i;
 		} else if (*p && one_matches(&p, t[i])) {
 			i++;
-		} else if (star) {      /* let the last star take one byte more */
+		} else if (star) { /* let the last star take one byte more */
 			p = star;
 			i = ++star_at;
 		} else {
@@ -197,24 +201,30 @@ static int check_words(struct cli *cli, const struct list *o, bool one_thread)
 		return cli_usage(cli, "--%s lists many threads, but one was named",
 				o->all ? "all" : "thread-glob");
 	if (o->thread && cli->nargs)
-		return cli_usage(cli, "name the thread once: as an argument or with --thread");
+		return cli_usage(cli,
+				"name the thread once: as an argument or with --thread");
 	if (o->graph && !one_thread)
 		return cli_usage(cli, "--graph draws one thread: name it");
-	if (o->graph && (o->ids || o->reverse || cli->g.json || cli->g.ndjson || cli->g.porcelain))
-		return cli_usage(cli, "--graph is a drawing: it goes with no other form or order");
+	if (o->graph && (o->ids || o->reverse || cli->g.json || cli->g.ndjson ||
+					cli->g.porcelain))
+		return cli_usage(cli, "--graph is a drawing: it goes with no other form "
+		                      "or order");
 	if (o->sort >= 0 && checkpoints)
-		return cli_usage(cli, "--sort is for the list of threads; checkpoints come by id");
+		return cli_usage(cli, "--sort is for the list of threads; checkpoints "
+		                      "come by id");
 	if (o->limit != CKPT_UNKNOWN && o->limit < 1)
 		return cli_usage(cli, "--limit: at least 1 is wanted");
 	if (o->changed && strncmp(o->changed, "/values", 7) != 0 &&
 			strncmp(o->changed, "/metadata", 9) != 0)
-		return cli_usage(cli, "--changed '%s': a pointer begins /values/ or /metadata/",
+		return cli_usage(cli,
+				"--changed '%s': a pointer begins /values/ or /metadata/",
 				o->changed);
 	for (size_t i = 0; i < o->where.n; i++) {
 		const char *eq = strchr(o->where.v[i], '=');
 
 		if (!eq || eq == o->where.v[i])
-			return cli_usage(cli, "--where '%s': KEY=VALUE is wanted", o->where.v[i]);
+			return cli_usage(cli, "--where '%s': KEY=VALUE is wanted",
+					o->where.v[i]);
 	}
 	return 0;
 }
@@ -229,7 +239,8 @@ static int run(struct cli *cli)
 	if (rc < 0)
 		return rc;
 	if (o->status >= 0)
-		cli_note(cli, "this version derives no status: every checkpoint's is unknown");
+		cli_note(cli, "this version derives no status: every checkpoint's is "
+		              "unknown");
 	if (name || o->all)
 		return list_checkpoints(cli, o, name ? &thread : NULL);
 	return list_threads(cli, o);
@@ -245,9 +256,12 @@ const struct cmd cmd_list = {
 	.complete = COMPLETE_THREAD,
 	.needs_store = true,
 	.pages = true,
-	.examples = "  ckpt list                                threads, last active first\n"
-		    "  ckpt list -l --limit 20                  with sizes, branches and steps\n"
-		    "  ckpt list chat-1 --graph                 the branches of one thread\n"
+	.examples = "  ckpt list                                threads, last active "
+	            "first\n"
+		    "  ckpt list -l --limit 20                  with sizes, branches and "
+	            "steps\n"
+		    "  ckpt list chat-1 --graph                 the branches of one "
+	            "thread\n"
 		    "  ckpt list --all --since now-7d --ids     ids of the last week\n"
 		    "  ckpt list chat-1 --changed /values/messages\n",
 	.run = run,

@@ -11,6 +11,7 @@
 
 #define TERMINAL_MAX_VALUE 4096
 
+/* clang-format off */
 static const struct opt opts[] = {
 	{ 0, "", OPT_GROUP, 0, NULL, "Select", NULL, 0, false },
 	{ 0, "thread", OPT_TEXT, AT(struct show_opts, thread), "ID",
@@ -36,6 +37,7 @@ static const struct opt opts[] = {
 		"list the classes named in the payload", NULL, 0, false },
 	{ 0, NULL, OPT_END_KIND, 0, NULL, NULL, NULL, 0, false }
 };
+/* clang-format on */
 
 /* ---- what the forms share -------------------------------------------------------------------------- */
 
@@ -72,7 +74,8 @@ static struct ckpt_render render_of(const struct shown *s)
 	return r;
 }
 
-void show_value(struct shown *s, struct ckpt_buf *to, struct ckpt_view type, struct ckpt_view body)
+void show_value(struct shown *s, struct ckpt_buf *to, struct ckpt_view type,
+		struct ckpt_view body)
 {
 	struct ckpt_render r = render_of(s);
 
@@ -111,8 +114,11 @@ void show_member(struct shown *s, struct ckpt_buf *to, const char *name)
 const char *show_place(enum ckpt_place place)
 {
 	static const char *const names[] = {
-		[CKPT_INLINE] = "inline", [CKPT_BLOB] = "blob", [CKPT_DELTA] = "delta",
-		[CKPT_EMPTY] = "empty", [CKPT_LOST] = "missing",
+		[CKPT_INLINE] = "inline",
+		[CKPT_BLOB] = "blob",
+		[CKPT_DELTA] = "delta",
+		[CKPT_EMPTY] = "empty",
+		[CKPT_LOST] = "missing",
 	};
 
 	return names[place];
@@ -151,7 +157,9 @@ static int read_it(struct shown *s)
 	int rc = ckpt_scan_one(&s->scan, s->cli->store, &pick, &s->c);
 
 	if (rc <= 0)
-		return rc < 0 ? rc : ckpt_fail(&s->cli->err, CKPT_ENOTFOUND, "the checkpoint is gone");
+		return rc < 0 ? rc
+		              : ckpt_fail(&s->cli->err, CKPT_ENOTFOUND,
+						"the checkpoint is gone");
 	s->places = calloc(s->c.nvalues + 1, sizeof(*s->places));
 	if (!s->places)
 		return ckpt_fail(&s->cli->err, CKPT_ENOMEM, "out of memory");
@@ -180,8 +188,8 @@ static int judge(struct shown *s)
 
 	if (s->c.broken_why) {
 		s->corrupt = true;
-		show_warn(s, "the checkpoint cannot be decoded beyond byte %zu: %s", s->c.broken_at,
-				s->c.broken_why);
+		show_warn(s, "the checkpoint cannot be decoded beyond byte %zu: %s",
+				s->c.broken_at, s->c.broken_why);
 	} else if (s->c.opaque.p) {
 		show_warn(s, "the state is of type %s: it is not looked into",
 				ckpt_show_name(name, s->c.type));
@@ -189,17 +197,22 @@ static int judge(struct shown *s)
 	if (s->c.skeleton.p) {
 		show_member(s, &id, "id");
 		ckpt_json_string(&want, s->c.key.id);
-		if (!s->c.broken_why && !ckpt_view_eq(ckpt_buf_view(&id), ckpt_buf_view(&want)))
+		if (!s->c.broken_why &&
+				!ckpt_view_eq(ckpt_buf_view(&id), ckpt_buf_view(&want)))
 			show_warn(s, "the payload names another id: %s",
 					ckpt_show_name(name, ckpt_buf_view(&id)));
 	}
 	rc = parent_present(s);
 	if (s->c.parent.p && rc == 0)
-		show_warn(s, "the parent %s is not in the store", ckpt_show_name(name, s->c.parent));
+		show_warn(s, "the parent %s is not in the store",
+				ckpt_show_name(name, s->c.parent));
 	for (size_t i = 0; i < s->c.nvalues; i++) {
 		if (s->places[i] == CKPT_DELTA)
-			show_warn(s, "channel %s is a delta channel without a stored value: its raw "
-				     "rows are shown", ckpt_show_name(name, s->c.values[i].channel));
+			show_warn(s,
+					"channel %s is a delta channel without a stored "
+			                "value: its raw "
+					"rows are shown",
+					ckpt_show_name(name, s->c.values[i].channel));
 	}
 	ckpt_buf_free(&id);
 	ckpt_buf_free(&want);
@@ -218,7 +231,8 @@ static int check_channels(struct shown *s)
 		for (size_t i = 0; i < s->c.nwrites && !found; i++)
 			found = ckpt_view_eq(s->c.writes[i].channel, name);
 		if (!found)
-			return ckpt_fail(&s->cli->err, CKPT_ENOTFOUND, "no channel '%s' in this checkpoint",
+			return ckpt_fail(&s->cli->err, CKPT_ENOTFOUND,
+					"no channel '%s' in this checkpoint",
 					ckpt_show_name(shown, name));
 	}
 	return 0;
@@ -234,7 +248,8 @@ static int show_raw(struct shown *s)
 
 	if (s->c.opaque.p)
 		return ckpt_fail(err, CKPT_ENOTFOUND,
-				"the state is one piece of type %s: its channels cannot be told apart",
+				"the state is one piece of type %s: its channels cannot "
+		                "be told apart",
 				ckpt_show_name(shown, s->c.type));
 	for (size_t i = 0; i < s->c.nvalues; i++) {
 		const struct ckpt_value *v = &s->c.values[i];
@@ -242,15 +257,19 @@ static int show_raw(struct shown *s)
 		if (!ckpt_view_eq(v->channel, name))
 			continue;
 		if (!v->type.p)
-			return ckpt_fail(err, CKPT_ENOTFOUND, "channel '%s' has no stored value here%s",
+			return ckpt_fail(err, CKPT_ENOTFOUND,
+					"channel '%s' has no stored value here%s",
 					ckpt_show_name(shown, name),
-					s->places[i] == CKPT_DELTA ? ": it is a delta channel" : "");
+					s->places[i] == CKPT_DELTA
+							? ": it is a delta channel"
+							: "");
 		if (out_begin(s->cli, "show", "checkpoint", NULL, false) < 0)
 			return err->code;
 		out_put(s->cli, v->body);
 		return 0;
 	}
-	return ckpt_fail(err, CKPT_ENOTFOUND, "channel '%s' has no stored value, only writes",
+	return ckpt_fail(err, CKPT_ENOTFOUND,
+			"channel '%s' has no stored value, only writes",
 			ckpt_show_name(shown, name));
 }
 
@@ -279,7 +298,8 @@ static bool path_in_delta(struct shown *s, struct ckpt_buf *to, struct ckpt_view
 		ckpt_buf_puts(&doc, ":");
 		show_channel(s, &doc, i);
 		ckpt_buf_puts(&doc, "}}");
-		yes = !doc.failed && ckpt_pointer_find(&found, ckpt_buf_view(&doc), pointer);
+		yes = !doc.failed &&
+		      ckpt_pointer_find(&found, ckpt_buf_view(&doc), pointer);
 		/* "/values" alone is all channels: not this one's business */
 		yes = yes && pointer.n > sizeof("/values/");
 		if (yes)
@@ -303,9 +323,11 @@ static int show_path(struct shown *s)
 	rc = ckpt_checkpoint_path(&value, &s->c, pointer, &r);
 	s->corrupt = rc == CKPT_ECORRUPT;
 	if (rc == 0 && !path_in_delta(s, &value, pointer)) {
-		rc = ckpt_fail(&s->cli->err, CKPT_ENOTFOUND, "nothing at '%s' in this checkpoint",
+		rc = ckpt_fail(&s->cli->err, CKPT_ENOTFOUND,
+				"nothing at '%s' in this checkpoint",
 				ckpt_show_name(name, pointer));
-	} else if (out_form_of(s->cli) == FORM_JSON || out_form_of(s->cli) == FORM_NDJSON) {
+	} else if (out_form_of(s->cli) == FORM_JSON ||
+			out_form_of(s->cli) == FORM_NDJSON) {
 		show_put_key(s, &doc);
 		ckpt_buf_puts(&doc, ",");
 		text_json_member(&doc, "path", pointer);
@@ -334,16 +356,21 @@ static int check_words(struct cli *cli, const struct show_opts *o)
 	if (o->checkpoint && !o->thread)
 		return cli_usage(cli, "--checkpoint goes with --thread");
 	if (o->raw && o->channels.n != 1)
-		return cli_usage(cli, "--raw gives the bytes of one channel: name it with --channel");
+		return cli_usage(cli, "--raw gives the bytes of one channel: name it "
+		                      "with --channel");
 	if (o->raw + o->types + (o->path != NULL) > 1)
 		return cli_usage(cli, "--raw, --path and --types exclude each other");
 	if (o->raw && (cli->g.json || cli->g.ndjson || cli->g.porcelain))
 		return cli_usage(cli, "--raw gives bytes: it goes with no other form");
-	if (o->path && strncmp(o->path, "/values", 7) != 0 && strncmp(o->path, "/metadata", 9) != 0)
-		return cli_usage(cli, "--path '%s': a pointer begins /values/ or /metadata/", o->path);
+	if (o->path && strncmp(o->path, "/values", 7) != 0 &&
+			strncmp(o->path, "/metadata", 9) != 0)
+		return cli_usage(cli,
+				"--path '%s': a pointer begins /values/ or /metadata/",
+				o->path);
 	if (o->raw && out_is_terminal(cli)) {
-		ckpt_fail(&cli->err, CKPT_EREFUSED, "refused: --raw would send stored bytes to a "
-						    "terminal");
+		ckpt_fail(&cli->err, CKPT_EREFUSED,
+				"refused: --raw would send stored bytes to a "
+				"terminal");
 		ckpt_hint(&cli->err, "redirect it: ckpt show … --raw > file");
 		return cli->err.code;
 	}
@@ -401,10 +428,13 @@ const struct cmd cmd_show = {
 	.complete = COMPLETE_CHECKPOINT,
 	.needs_store = true,
 	.pages = true,
-	.examples = "  ckpt show chat-1                             the newest checkpoint\n"
-		    "  ckpt show chat-1~2 --channel messages        two parents up, one channel\n"
+	.examples = "  ckpt show chat-1                             the newest "
+	            "checkpoint\n"
+		    "  ckpt show chat-1~2 --channel messages        two parents up, one "
+	            "channel\n"
 		    "  ckpt show chat-1 --path /values/messages/0   one value as JSON\n"
 		    "  ckpt show chat-1@{step:3} --json             everything, for jq\n"
-		    "  ckpt show chat-1 --types                     classes named in the payload\n",
+		    "  ckpt show chat-1 --types                     classes named in the "
+	            "payload\n",
 	.run = run,
 };

@@ -28,7 +28,7 @@ struct out {
 	enum out_form form;
 	bool begun, ended, has_data, with_long;
 	const char *format, *type;
-	const struct col *cols;         /* NULL, or own_cols */
+	const struct col *cols; /* NULL, or own_cols */
 	struct col own_cols[TABLE_COLS + 1];
 	size_t rows;
 	struct ckpt_buf members, line; /* of the summary */

@@ -16,9 +16,9 @@
 
 struct graph {
 	const struct ckpt_lineage *l;
-	size_t *lanes;          /* index of the checkpoint a lane waits for, or NO_LANE */
+	size_t *lanes; /* index of the checkpoint a lane waits for, or NO_LANE */
 	size_t n, cap;
-	size_t mine;            /* of the checkpoint drawn last */
+	size_t mine; /* of the checkpoint drawn last */
 	bool failed;
 };
 
@@ -45,7 +45,8 @@ static size_t take_lane(struct graph *g)
 			return i;
 	}
 	if (g->n == g->cap) {
-		size_t cap = g->cap ? g->cap * 2 : 8, *more = realloc(g->lanes, cap * sizeof(*more));
+		size_t cap = g->cap ? g->cap * 2 : 8,
+		       *more = realloc(g->lanes, cap * sizeof(*more));
 
 		if (!more) {
 			g->failed = true;
@@ -80,7 +81,9 @@ static void join_lanes(struct graph *g, size_t mine, size_t at, struct ckpt_buf 
 		bars(g, 0, mine, to);
 		ckpt_buf_puts(to, "|");
 		for (size_t k = mine + 1; k < i; k++)
-			ckpt_buf_puts(to, g->lanes[k] == NO_LANE || g->lanes[k] == at ? "__" : "_|");
+			ckpt_buf_puts(to, g->lanes[k] == NO_LANE || g->lanes[k] == at
+							  ? "__"
+							  : "_|");
 		ckpt_buf_puts(to, "/");
 		g->lanes[i] = NO_LANE;
 		if (i + 1 < g->n) {

@@ -13,18 +13,19 @@ struct walk {
 	struct cli *cli;
 	const struct list *o;
 	int (*emit)(struct walk *, size_t at, const struct ckpt_checkpoint *);
-	struct ckpt_lineage *lineage;   /* of the namespace being walked */
-	uint64_t *digests;              /* --changed: one a link */
+	struct ckpt_lineage *lineage; /* of the namespace being walked */
+	uint64_t *digests;            /* --changed: one a link */
 	struct graph *graph;
 	struct ckpt_buf nodes, meta, line;
 	size_t shown, threads, undecodable;
 	struct ckpt_buf last_thread;
 	bool stop;
-	size_t total;                   /* that passed the filters */
+	size_t total; /* that passed the filters */
 };
 
 enum { COL_OF_THREAD, COL_OF_NS };
 
+/* clang-format off */
 static const struct col all_cols[] = {
 	{ "thread", "THREAD", COL_TEXT, 0 },
 	{ "ns", "NS", COL_TEXT, 0 },
@@ -49,6 +50,7 @@ static const struct col id_cols[] = {
 	{ "id", "CHECKPOINT", COL_TEXT, 0 },
 	{ NULL, NULL, COL_TEXT, 0 }
 };
+/* clang-format on */
 
 static int no_memory(struct walk *w)
 {
@@ -77,7 +79,8 @@ static void add_delta_version(struct ckpt_buf *to, const struct ckpt_checkpoint 
 	if (!p.failed && ckpt_pointer_find(&found, c->meta, ckpt_buf_view(&p))) {
 		for (size_t i = 0; i < c->nvalues; i++) {
 			if (ckpt_view_eq(c->values[i].channel, name))
-				ckpt_buf_add(to, c->values[i].version.p, c->values[i].version.n);
+				ckpt_buf_add(to, c->values[i].version.p,
+						c->values[i].version.n);
 		}
 	}
 	ckpt_buf_free(&p);
@@ -142,8 +145,10 @@ static int walk_links(struct walk *w)
 
 	for (size_t i = 0; i < l->count && !w->stop && rc >= 0; i++) {
 		size_t at = w->o->reverse ? i : l->count - 1 - i;
-		struct ckpt_checkpoint c = { .key = l->key, .time = l->links[at].time,
-			.size = l->links[at].size, .meta_size = l->links[at].meta_size };
+		struct ckpt_checkpoint c = { .key = l->key,
+			.time = l->links[at].time,
+			.size = l->links[at].size,
+			.meta_size = l->links[at].meta_size };
 
 		c.key.id = l->links[at].id;
 		rc = visit(w, at, &c);
@@ -154,7 +159,8 @@ static int walk_links(struct walk *w)
 static int walk_rows(struct walk *w)
 {
 	const struct ckpt_lineage *l = w->lineage;
-	struct ckpt_pick pick = { .key = l->key, .depth = list_filter_depth(w->o),
+	struct ckpt_pick pick = { .key = l->key,
+		.depth = list_filter_depth(w->o),
 		.descending = !w->o->reverse };
 	struct ckpt_checkpoint c;
 	struct ckpt_scan *scan;
@@ -165,7 +171,8 @@ static int walk_rows(struct walk *w)
 		pick.depth = CKPT_VALUES;
 	pick.writes = w->o->detail;
 	rc = ckpt_scan_open(&scan, w->cli->store, &pick);
-	while (rc >= 0 && i < l->count && !w->stop && (rc = ckpt_scan_next(scan, &c)) > 0) {
+	while (rc >= 0 && i < l->count && !w->stop &&
+			(rc = ckpt_scan_next(scan, &c)) > 0) {
 		rc = visit(w, w->o->reverse ? i : l->count - 1 - i, &c);
 		i++;
 	}
@@ -217,8 +224,9 @@ static int idle_enough(struct walk *w, const struct ckpt_key *key, bool *yes)
 /* The namespaces of a thread or of all, one after the other, in byte order. */
 static int walk_store(struct walk *w, const struct ckpt_key *bounds, bool any_ns)
 {
-	struct ckpt_pick pick = { .key = *bounds, .depth = CKPT_SPANS,
-		.descending = w->o->reverse };
+	struct ckpt_pick pick = {
+		.key = *bounds, .depth = CKPT_SPANS, .descending = w->o->reverse
+	};
 	struct ckpt_checkpoint c;
 	struct ckpt_scan *scan;
 	int rc = ckpt_scan_open(&scan, w->cli->store, &pick);
@@ -258,14 +266,15 @@ static int stop_at_once(struct walk *w, size_t at, const struct ckpt_checkpoint 
 	return 0;
 }
 
-int list_any(struct cli *cli, const struct list *o, const struct ckpt_key *thread, bool *yes)
+int list_any(struct cli *cli, const struct list *o, const struct ckpt_key *thread,
+		bool *yes)
 {
 	struct list filters = *o;
 	struct walk w = { .cli = cli, .o = &filters, .emit = stop_at_once };
 	int rc;
 
 	filters.detail = filters.graph = filters.reverse = false;
-	filters.idle = CKPT_UNKNOWN;            /* already asked, of the whole thread */
+	filters.idle = CKPT_UNKNOWN; /* already asked, of the whole thread */
 	filters.thread_glob = NULL;
 	rc = walk_store(&w, thread, true);
 	*yes = w.stop;
@@ -301,8 +310,8 @@ static int emit_id(struct walk *w, size_t at, const struct ckpt_checkpoint *c)
 }
 
 /* Texts of -l that need rendering; undecodable ones stay null and are counted. */
-static void render_detail(struct walk *w, const struct ckpt_checkpoint *c, struct ckpt_view *nodes,
-		struct ckpt_view *meta)
+static void render_detail(struct walk *w, const struct ckpt_checkpoint *c,
+		struct ckpt_view *nodes, struct ckpt_view *meta)
 {
 	struct ckpt_render plain = { 0 };
 	bool bad = c->broken_why != NULL;
@@ -340,7 +349,8 @@ static int emit_row(struct walk *w, size_t at, const struct ckpt_checkpoint *c)
 		{ .v = l->key.thread },
 		{ .v = l->key.ns },
 		{ .v = link->id },
-		{ .v = out_form_of(w->cli) == FORM_TEXT ? ckpt_short_id(l, at) : link->id },
+		{ .v = out_form_of(w->cli) == FORM_TEXT ? ckpt_short_id(l, at)
+		                                        : link->id },
 		{ .v = link->parent },
 		{ .b = link->parent_at != SIZE_MAX },
 		{ .i = link->time },
@@ -353,8 +363,9 @@ static int emit_row(struct walk *w, size_t at, const struct ckpt_checkpoint *c)
 		{ .v = nodes },
 		{ .v = CKPT_LIT("unknown") },
 		{ .v = meta },
-		{ .v = at + 1 == l->count ? CKPT_LIT("(latest)") :
-			link->children == 0 ? CKPT_LIT("(head)") : CKPT_LIT("") },
+		{ .v = at + 1 == l->count             ? CKPT_LIT("(latest)")
+		                : link->children == 0 ? CKPT_LIT("(head)")
+		                                      : CKPT_LIT("") },
 	};
 	rc = out_row(w->cli, f);
 	ckpt_buf_free(&text);
@@ -419,7 +430,8 @@ static int summarize(struct walk *w)
 	struct ckpt_buf members = { 0 }, text = { 0 };
 	int rc;
 
-	ckpt_buf_addf(&members, "\"threads\":%zu,\"checkpoints\":%zu", w->threads, w->shown);
+	ckpt_buf_addf(&members, "\"threads\":%zu,\"checkpoints\":%zu", w->threads,
+			w->shown);
 	ckpt_buf_addf(&text, "%zu checkpoint%s", w->shown, w->shown == 1 ? "" : "s");
 	if (w->threads > 1)
 		ckpt_buf_addf(&text, " in %zu threads", w->threads);
@@ -429,7 +441,8 @@ static int summarize(struct walk *w)
 	if (w->undecodable)
 		cli_note(w->cli, "%zu checkpoint%s cannot be decoded", w->undecodable,
 				w->undecodable == 1 ? "" : "s");
-	rc = members.failed || text.failed ? no_memory(w) : out_summary(w->cli, members.p, text.p);
+	rc = members.failed || text.failed ? no_memory(w)
+	                                   : out_summary(w->cli, members.p, text.p);
 	ckpt_buf_free(&members);
 	ckpt_buf_free(&text);
 	return rc;
@@ -450,7 +463,8 @@ static int begin(struct walk *w, bool one_thread, struct col *cols)
 	return out_begin(w->cli, "list", "checkpoint", cols, w->o->detail);
 }
 
-int list_checkpoints(struct cli *cli, const struct list *o, const struct ckpt_view *thread)
+int list_checkpoints(
+		struct cli *cli, const struct list *o, const struct ckpt_view *thread)
 {
 	struct walk w = { .cli = cli, .o = o };
 	struct col cols[sizeof(all_cols) / sizeof(all_cols[0])];
@@ -465,7 +479,8 @@ int list_checkpoints(struct cli *cli, const struct list *o, const struct ckpt_vi
 	rc = rc < 0 ? rc : begin(&w, thread != NULL, cols);
 	rc = rc < 0 ? rc : walk_store(&w, &bounds, false);
 	if (rc >= 0 && o->run_id && w.total == 0)
-		rc = ckpt_fail(&cli->err, CKPT_ENOTFOUND, "no checkpoint of run '%s'", o->run_id);
+		rc = ckpt_fail(&cli->err, CKPT_ENOTFOUND, "no checkpoint of run '%s'",
+				o->run_id);
 	rc = rc < 0 ? rc : summarize(&w);
 	release(&w);
 	return rc;

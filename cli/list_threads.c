@@ -10,12 +10,12 @@
 #include "list.h"
 
 struct row {
-	size_t thread, thread_n, latest, latest_n;      /* in `bytes` */
+	size_t thread, thread_n, latest, latest_n; /* in `bytes` */
 	unsigned blob;
 	bool has_latest;
 	int64_t namespaces, checkpoints, first, last;
 	int64_t heads, size, step;
-	size_t source, source_n, meta, meta_n;          /* in `bytes`, once -l has filled them */
+	size_t source, source_n, meta, meta_n; /* in `bytes`, once -l has filled them */
 };
 
 struct threads {
@@ -27,6 +27,7 @@ struct threads {
 	size_t undecodable;
 };
 
+/* clang-format off */
 static const struct col cols[] = {
 	{ "thread", "THREAD", COL_TEXT, 0 },
 	{ "namespaces", "NS", COL_INT, COL_NO_PORCELAIN | COL_NO_TEXT },
@@ -47,6 +48,7 @@ static const struct col id_cols[] = {
 	{ "thread", "THREAD", COL_TEXT, 0 },
 	{ NULL, NULL, COL_TEXT, 0 }
 };
+/* clang-format on */
 
 static int no_memory(struct threads *t)
 {
@@ -117,9 +119,14 @@ static struct row *row_for(struct threads *t, const struct ckpt_key *key)
 		t->cap = cap;
 	}
 	r = &t->rows[t->n++];
-	*r = (struct row){ .thread = put(t, key->thread), .thread_n = key->thread.n,
-		.blob = key->blob & CKPT_BLOB_THREAD, .first = CKPT_UNKNOWN, .last = CKPT_UNKNOWN,
-		.heads = CKPT_UNKNOWN, .size = CKPT_UNKNOWN, .step = CKPT_UNKNOWN };
+	*r = (struct row){ .thread = put(t, key->thread),
+		.thread_n = key->thread.n,
+		.blob = key->blob & CKPT_BLOB_THREAD,
+		.first = CKPT_UNKNOWN,
+		.last = CKPT_UNKNOWN,
+		.heads = CKPT_UNKNOWN,
+		.size = CKPT_UNKNOWN,
+		.step = CKPT_UNKNOWN };
 	return r;
 }
 
@@ -145,7 +152,9 @@ static int see_namespace(struct threads *t, const struct ckpt_checkpoint *c, boo
 	if (span)
 		see_time(r, first);
 	ns.id = (struct ckpt_view){ 0 };
-	return c->time == CKPT_UNKNOWN || first == CKPT_UNKNOWN ? see_payload_times(t, r, &ns) : 0;
+	return c->time == CKPT_UNKNOWN || first == CKPT_UNKNOWN
+	                       ? see_payload_times(t, r, &ns)
+	                       : 0;
 }
 
 static int collect(struct threads *t, const struct ckpt_pick *pick)
@@ -218,7 +227,9 @@ static int filter(struct threads *t)
 /* Sizes of rows and writes, branch heads of the root namespace. */
 static int measure(struct threads *t, struct row *r)
 {
-	struct ckpt_pick pick = { .key = key_of(t, r), .depth = CKPT_LINKS, .writes = true };
+	struct ckpt_pick pick = {
+		.key = key_of(t, r), .depth = CKPT_LINKS, .writes = true
+	};
 	struct ckpt_key root = pick.key;
 	struct ckpt_checkpoint c;
 	struct ckpt_lineage *l;
@@ -243,8 +254,9 @@ static int measure(struct threads *t, struct row *r)
 
 static int describe(struct threads *t, struct row *r)
 {
-	struct ckpt_pick pick = { .key = key_of(t, r), .depth = CKPT_META, .descending = true,
-		.limit = 1 };
+	struct ckpt_pick pick = {
+		.key = key_of(t, r), .depth = CKPT_META, .descending = true, .limit = 1
+	};
 	struct ckpt_render plain = { 0 };
 	struct ckpt_buf source = { 0 }, meta = { 0 };
 	struct ckpt_checkpoint c;
@@ -256,7 +268,8 @@ static int describe(struct threads *t, struct row *r)
 	if (rc > 0) {
 		ckpt_meta_int(&r->step, c.meta, "step");
 		ckpt_meta_text(&source, c.meta, "source");
-		if (ckpt_render_value(&meta, c.meta_type, c.meta, &plain) == CKPT_ECORRUPT) {
+		if (ckpt_render_value(&meta, c.meta_type, c.meta, &plain) ==
+				CKPT_ECORRUPT) {
 			t->undecodable++;
 			meta.n = 0;
 		}
@@ -353,16 +366,18 @@ static int summarize(struct threads *t)
 	}
 	ckpt_buf_addf(&members, "\"threads\":%zu,\"checkpoints\":%lld", t->n,
 			(long long)checkpoints);
-	ckpt_buf_addf(&text, "%zu thread%s, %lld checkpoint%s", t->n, t->n == 1 ? "" : "s",
-			(long long)checkpoints, checkpoints == 1 ? "" : "s");
+	ckpt_buf_addf(&text, "%zu thread%s, %lld checkpoint%s", t->n,
+			t->n == 1 ? "" : "s", (long long)checkpoints,
+			checkpoints == 1 ? "" : "s");
 	if (t->o->detail) {
 		text_size(&size, bytes);
 		ckpt_buf_addf(&text, ", %s", size.failed ? "" : size.p);
 	}
 	if (t->undecodable)
-		cli_note(t->cli, "the metadata of %zu thread%s cannot be decoded", t->undecodable,
-				t->undecodable == 1 ? "" : "s");
-	rc = members.failed || text.failed ? no_memory(t) : out_summary(t->cli, members.p, text.p);
+		cli_note(t->cli, "the metadata of %zu thread%s cannot be decoded",
+				t->undecodable, t->undecodable == 1 ? "" : "s");
+	rc = members.failed || text.failed ? no_memory(t)
+	                                   : out_summary(t->cli, members.p, text.p);
 	ckpt_buf_free(&members);
 	ckpt_buf_free(&text);
 	ckpt_buf_free(&size);
@@ -387,7 +402,8 @@ static int fold(struct threads *t)
 	if (rc < 0)
 		return rc;
 	if (o->run_id && t->n == 0)
-		return ckpt_fail(&t->cli->err, CKPT_ENOTFOUND, "no checkpoint of run '%s'", o->run_id);
+		return ckpt_fail(&t->cli->err, CKPT_ENOTFOUND,
+				"no checkpoint of run '%s'", o->run_id);
 	for (size_t i = 0; i < t->n && rc >= 0 && o->sort == SORT_BYTES; i++)
 		rc = measure(t, &t->rows[i]);
 	if (t->n)

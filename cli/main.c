@@ -259,7 +259,7 @@ static int run_on_store(struct cli *cli)
 						   "stopped by a signal"));
 	ckpt_fail(&cli->err, CKPT_EBUSY, "the store keeps changing while it is read");
 	ckpt_hint(&cli->err, "run it again when the application rests, or as the store's "
-	                     "owner");
+			     "owner");
 	return settle(cli, CKPT_EBUSY);
 }
 

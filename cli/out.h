@@ -15,30 +15,31 @@ struct cli;
 struct out;
 
 enum col_kind {
-	COL_TEXT,       /* view; NULL → null / empty */
-	COL_INT,        /* i; CKPT_UNKNOWN → null / empty */
-	COL_SIZE,       /* i in bytes; a person reads "2.1 MB" */
-	COL_TIME,       /* i in ns; a person reads "2 min ago" */
+	COL_TEXT, /* view; NULL → null / empty */
+	COL_INT,  /* i; CKPT_UNKNOWN → null / empty */
+	COL_SIZE, /* i in bytes; a person reads "2.1 MB" */
+	COL_TIME, /* i in ns; a person reads "2 min ago" */
 	COL_BOOL,
-	COL_JSON        /* view of JSON text, put as it is; NULL → null */
+	COL_JSON /* view of JSON text, put as it is; NULL → null */
 };
 
 enum {
-	COL_LONG = 1,           /* only with -l */
-	COL_NO_PORCELAIN = 2,   /* not in the porcelain columns (JSON key only) unless -l adds it */
-	COL_NO_TEXT = 4,        /* not in the table a person reads */
-	COL_RIGHT = 8,          /* right-aligned */
-	COL_NO_JSON = 16        /* only for people */
+	COL_LONG = 1, /* only with -l */
+	COL_NO_PORCELAIN =
+			2, /* not in the porcelain columns (JSON key only) unless -l adds it */
+	COL_NO_TEXT = 4, /* not in the table a person reads */
+	COL_RIGHT = 8,   /* right-aligned */
+	COL_NO_JSON = 16 /* only for people */
 };
 
 struct col {
-	const char *key;        /* JSON key; also in -l's porcelain order */
-	const char *head;       /* heading for people, upper case */
+	const char *key;  /* JSON key; also in -l's porcelain order */
+	const char *head; /* heading for people, upper case */
 	enum col_kind kind;
 	unsigned flags;
 };
 
-struct field {                  /* one cell; which member counts is the column's kind */
+struct field { /* one cell; which member counts is the column's kind */
 	struct ckpt_view v;
 	int64_t i;
 	bool b;
@@ -66,16 +67,16 @@ void out_discard(struct cli *);
 
 enum out_form { FORM_TEXT, FORM_PORCELAIN, FORM_JSON, FORM_NDJSON };
 enum out_form out_form_of(const struct cli *);
-bool out_is_terminal(const struct cli *);       /* a person reads stdout (or CKPT_FORCE_TTY) */
+bool out_is_terminal(const struct cli *); /* a person reads stdout (or CKPT_FORCE_TTY) */
 bool out_color(const struct cli *);
-int out_width(const struct cli *);              /* columns of the terminal, 80 if unknown */
-const char *out_style(const struct cli *, const char *sgr);     /* "\033[1m" or "" */
+int out_width(const struct cli *); /* columns of the terminal, 80 if unknown */
+const char *out_style(const struct cli *, const char *sgr); /* "\033[1m" or "" */
 
 /* Text made harmless for a person (\u{1b}, \xHH), at most `width` columns (0: all) ending in …. */
 void text_safe(struct ckpt_buf *to, struct ckpt_view v, size_t width);
-size_t text_width(struct ckpt_view v);          /* columns it takes */
-void text_size(struct ckpt_buf *to, int64_t bytes);             /* 2.1 MB */
-void text_time(struct ckpt_buf *to, int64_t t, int64_t now, bool iso);  /* 2 min ago */
+size_t text_width(struct ckpt_view v);              /* columns it takes */
+void text_size(struct ckpt_buf *to, int64_t bytes); /* 2.1 MB */
+void text_time(struct ckpt_buf *to, int64_t t, int64_t now, bool iso); /* 2 min ago */
 /* Porcelain cell: \t \n \\ \xHH. */
 void text_porcelain(struct ckpt_buf *to, struct ckpt_view v);
 /* A JSON string plus, if its bytes are not UTF-8, the twin member ,"KEY_b64":"…". */

@@ -17,20 +17,22 @@ struct shown {
 	struct cli *cli;
 	const struct show_opts *o;
 	struct ckpt_key key;
-	struct ckpt_scan *scan;         /* owns what `c` borrows */
+	struct ckpt_scan *scan; /* owns what `c` borrows */
 	struct ckpt_checkpoint c;
-	enum ckpt_place *places;        /* of c.values[i] */
+	enum ckpt_place *places; /* of c.values[i] */
 	struct ckpt_buf key_bytes;
-	struct ckpt_buf warnings;       /* JSON strings, each with a comma before it */
+	struct ckpt_buf warnings; /* JSON strings, each with a comma before it */
 	size_t nwarnings;
-	bool corrupt;                   /* something could not be decoded: exit 8 */
+	bool corrupt; /* something could not be decoded: exit 8 */
 };
 
 /* Is a channel among those asked for (all, if none were named)? */
 bool show_wants(const struct shown *, struct ckpt_view channel);
-void show_warn(struct shown *, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void show_warn(struct shown *, const char *fmt, ...)
+		__attribute__((format(printf, 2, 3)));
 /* One value as JSON, with the command's options; notes what is corrupt. */
-void show_value(struct shown *, struct ckpt_buf *to, struct ckpt_view type, struct ckpt_view body);
+void show_value(struct shown *, struct ckpt_buf *to, struct ckpt_view type,
+		struct ckpt_view body);
 /* The value of channel i: stored, or its $delta form; false if it has none. */
 bool show_channel(struct shown *, struct ckpt_buf *to, size_t i);
 /* A member of the container as JSON, or null. */
@@ -43,8 +45,8 @@ struct ckpt_view show_node_of(struct ckpt_view path);
 void show_put_key(struct shown *, struct ckpt_buf *to);
 
 int show_types(struct shown *);
-int show_json(struct shown *);          /* the document */
-int show_porcelain(struct shown *);     /* one line a channel */
-int show_text(struct shown *);          /* for people */
+int show_json(struct shown *);      /* the document */
+int show_porcelain(struct shown *); /* one line a channel */
+int show_text(struct shown *);      /* for people */
 
 #endif

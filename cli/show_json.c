@@ -71,7 +71,7 @@ static void put_values(struct shown *s, struct ckpt_buf *to)
 		if (show_channel(s, to, i))
 			sep = ",";
 		else
-			to->n = before;         /* no value: no key, as in the library */
+			to->n = before; /* no value: no key, as in the library */
 	}
 	ckpt_buf_puts(to, *sep == '{' ? "{}" : "}");
 }
@@ -137,8 +137,11 @@ static void put_writes(struct shown *s, struct ckpt_buf *to)
  * before it in case a clock ran backwards; at the start where ids are not times. */
 static int first_child(struct shown *s, struct ckpt_buf *from)
 {
-	struct ckpt_pick pick = { .key = s->c.key, .upto = s->c.key.id, .depth = CKPT_KEYS,
-		.descending = true, .limit = 64 };
+	struct ckpt_pick pick = { .key = s->c.key,
+		.upto = s->c.key.id,
+		.depth = CKPT_KEYS,
+		.descending = true,
+		.limit = 64 };
 	struct ckpt_checkpoint c;
 	struct ckpt_scan *scan;
 	int rc;
@@ -212,12 +215,14 @@ static bool below(const struct shown *s, struct ckpt_view ns)
 
 	if (us.n == 0)
 		return ns.n > 0;
-	return ns.n > us.n && memcmp(ns.p, us.p, us.n) == 0 && ((const char *)ns.p)[us.n] == '|';
+	return ns.n > us.n && memcmp(ns.p, us.p, us.n) == 0 &&
+	       ((const char *)ns.p)[us.n] == '|';
 }
 
 /* The newest checkpoint of a namespace that was made while this checkpoint's step ran. A
  * namespace with a ':' belongs to one task of one checkpoint: its newest row tells. */
-static int newest_of(struct shown *s, const struct ckpt_key *ns, struct ckpt_buf *to, const char **sep)
+static int newest_of(struct shown *s, const struct ckpt_key *ns, struct ckpt_buf *to,
+		const char **sep)
 {
 	struct ckpt_pick pick = { .key = *ns, .depth = CKPT_META, .descending = true };
 	struct ckpt_checkpoint c;
@@ -283,8 +288,9 @@ static void put_head(struct shown *s, struct ckpt_buf *to)
 	key(to, "v");
 	show_member(s, to, "v");
 	key(to, "writer");
-	ckpt_buf_puts(to, writer == CKPT_PYTHON ? "\"python\"" : writer == CKPT_JS ? "\"js\"" :
-			"null");
+	ckpt_buf_puts(to, writer == CKPT_PYTHON ? "\"python\""
+			  : writer == CKPT_JS   ? "\"js\""
+						: "null");
 }
 
 static int put_document(struct shown *s, struct ckpt_buf *to)
@@ -301,7 +307,8 @@ static int put_document(struct shown *s, struct ckpt_buf *to)
 	key(to, "updated_channels");
 	show_member(s, to, "updated_channels");
 	/* Sends of checkpoints before v 4 are kept in the container, not in a channel */
-	if (s->c.skeleton.p && ckpt_value_member(&sends, s->c.type, s->c.skeleton, "pending_sends")) {
+	if (s->c.skeleton.p && ckpt_value_member(&sends, s->c.type, s->c.skeleton,
+					       "pending_sends")) {
 		key(to, "pending_sends");
 		show_value(s, to, s->c.type, sends);
 	}
@@ -345,18 +352,24 @@ int show_porcelain(struct shown *s)
 		value.n = 0;
 		show_channel(s, &value, i);
 		snprintf(bytes, sizeof(bytes), "%zu", v->body.n);
-		out_porcelain(s->cli, (struct ckpt_view[]){ v->channel, v->type,
-				v->type.p ? ckpt_view_of(bytes) : (struct ckpt_view){ 0 },
-				ckpt_buf_view(&value) }, 4);
+		out_porcelain(s->cli,
+				(struct ckpt_view[]){ v->channel, v->type,
+						v->type.p ? ckpt_view_of(bytes)
+							  : (struct ckpt_view){ 0 },
+						ckpt_buf_view(&value) },
+				4);
 		if (value.failed)
 			rc = ckpt_fail(&s->cli->err, CKPT_ENOMEM, "out of memory");
 	}
-	if (s->c.opaque.p && rc >= 0) {         /* one line for what cannot be split */
+	if (s->c.opaque.p && rc >= 0) { /* one line for what cannot be split */
 		value.n = 0;
 		show_value(s, &value, s->c.type, s->c.opaque);
 		snprintf(bytes, sizeof(bytes), "%zu", s->c.opaque.n);
-		out_porcelain(s->cli, (struct ckpt_view[]){ { "", 0 }, s->c.type,
-				ckpt_view_of(bytes), ckpt_buf_view(&value) }, 4);
+		out_porcelain(s->cli,
+				(struct ckpt_view[]){ { "", 0 }, s->c.type,
+						ckpt_view_of(bytes),
+						ckpt_buf_view(&value) },
+				4);
 	}
 	ckpt_buf_free(&value);
 	return rc < 0 ? rc : out_summary(s->cli, "\"checkpoints\":1", NULL);

@@ -11,7 +11,8 @@
 
 /* The next element of a compact JSON array or object text; `rest` moves behind it. For objects
  * `name` gets the quoted key. */
-static bool next_part(struct ckpt_view *rest, struct ckpt_view *name, struct ckpt_view *value)
+static bool next_part(
+		struct ckpt_view *rest, struct ckpt_view *name, struct ckpt_view *value)
 {
 	const char *p = rest->p;
 	size_t i = 1, start, depth = 0;
@@ -72,8 +73,10 @@ static void line(struct shown *s, struct ckpt_buf *b)
 static bool message(struct ckpt_buf *to, struct ckpt_view json, size_t width)
 {
 	static const char *const kinds[][2] = {
-		{ "\"human\"", "HumanMessage" }, { "\"ai\"", "AIMessage" },
-		{ "\"tool\"", "ToolMessage" }, { "\"system\"", "SystemMessage" },
+		{ "\"human\"", "HumanMessage" },
+		{ "\"ai\"", "AIMessage" },
+		{ "\"tool\"", "ToolMessage" },
+		{ "\"system\"", "SystemMessage" },
 		{ "\"remove\"", "RemoveMessage" },
 	};
 	struct ckpt_view type, content, calls, name;
@@ -140,7 +143,8 @@ static void channel(struct shown *s, struct ckpt_buf *b, size_t i)
 			ckpt_buf_puts(b, starts(text, '[') ? ", " : "  ");
 			text_size(b, (int64_t)v->body.n);
 		} else {
-			ckpt_buf_puts(b, "  (delta: the last snapshot and the writes since)");
+			ckpt_buf_puts(b, "  (delta: the last snapshot and the writes "
+			                 "since)");
 		}
 		line(s, b);
 		preview(s, b, text);
@@ -150,7 +154,8 @@ static void channel(struct shown *s, struct ckpt_buf *b, size_t i)
 
 static void head(struct shown *s, struct ckpt_buf *b)
 {
-	const char *bold = out_style(s->cli, "\033[1m"), *plain = out_style(s->cli, "\033[0m");
+	const char *bold = out_style(s->cli, "\033[1m"),
+		   *plain = out_style(s->cli, "\033[0m");
 	unsigned writer = ckpt_writer(&s->c);
 	struct ckpt_buf text = { 0 };
 	int64_t step;
@@ -179,7 +184,10 @@ static void head(struct shown *s, struct ckpt_buf *b)
 	}
 	line(s, b);
 	text.n = 0;
-	ckpt_buf_addf(b, "writer %s/", writer == CKPT_JS ? "js" : writer ? "python" : "unknown");
+	ckpt_buf_addf(b, "writer %s/",
+			writer == CKPT_JS ? "js"
+			: writer          ? "python"
+					  : "unknown");
 	text_safe(b, s->c.type.p ? s->c.type : CKPT_LIT("json"), 40);
 	show_member(s, &text, "v");
 	ckpt_buf_addf(b, "   v%s", text.failed ? "?" : text.p);
@@ -205,7 +213,8 @@ static void writes(struct shown *s, struct ckpt_buf *b)
 		if (!show_wants(s, w->channel))
 			continue;
 		if (!title) {
-			ckpt_buf_addf(b, "%spending writes%s", out_style(s->cli, "\033[1m"),
+			ckpt_buf_addf(b, "%spending writes%s",
+					out_style(s->cli, "\033[1m"),
 					out_style(s->cli, "\033[0m"));
 			line(s, b);
 			title = true;

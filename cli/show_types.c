@@ -6,7 +6,8 @@
 
 #include "show.h"
 
-struct class {
+struct class
+{
 	struct ckpt_buf name;
 	bool safe;
 	int64_t count;
@@ -50,12 +51,14 @@ static void collect(struct shown *s, struct classes *all)
 	for (size_t i = 0; i < s->c.nvalues; i++) {
 		waste.n = 0;
 		if (s->c.values[i].type.p && show_wants(s, s->c.values[i].channel))
-			ckpt_render_value(&waste, s->c.values[i].type, s->c.values[i].body, &r);
+			ckpt_render_value(&waste, s->c.values[i].type,
+					s->c.values[i].body, &r);
 	}
 	for (size_t i = 0; i < s->c.nwrites; i++) {
 		waste.n = 0;
 		if (show_wants(s, s->c.writes[i].channel))
-			ckpt_render_value(&waste, s->c.writes[i].type, s->c.writes[i].body, &r);
+			ckpt_render_value(&waste, s->c.writes[i].type,
+					s->c.writes[i].body, &r);
 	}
 	ckpt_buf_free(&waste);
 }
@@ -94,7 +97,8 @@ static int put_json(struct shown *s, const struct classes *all)
 	for (size_t i = 0; i < all->n; i++) {
 		ckpt_buf_puts(&doc, i ? ",{" : "{");
 		text_json_member(&doc, "type", ckpt_buf_view(&all->v[i].name));
-		ckpt_buf_addf(&doc, ",\"safe\":%s,\"count\":%lld}", all->v[i].safe ? "true" : "false",
+		ckpt_buf_addf(&doc, ",\"safe\":%s,\"count\":%lld}",
+				all->v[i].safe ? "true" : "false",
 				(long long)all->v[i].count);
 	}
 	ckpt_buf_puts(&doc, "]}");
@@ -107,25 +111,24 @@ static int put_json(struct shown *s, const struct classes *all)
 
 static int put_rows(struct shown *s, const struct classes *all)
 {
-	static const struct col cols[] = {
-		{ "type", "CLASS", COL_TEXT, 0 },
-		{ "safe", "SAFE", COL_BOOL, 0 },
-		{ "count", "TIMES", COL_INT, COL_RIGHT },
-		{ NULL, NULL, COL_TEXT, 0 }
-	};
+	static const struct col cols[] = { { "type", "CLASS", COL_TEXT, 0 },
+		{ "safe", "SAFE", COL_BOOL, 0 }, { "count", "TIMES", COL_INT, COL_RIGHT },
+		{ NULL, NULL, COL_TEXT, 0 } };
 	int rc = out_begin(s->cli, "show", "checkpoint", cols, false);
 
 	for (size_t i = 0; i < all->n && rc >= 0; i++)
-		rc = out_row(s->cli, (struct field[]){ { .v = ckpt_buf_view(&all->v[i].name) },
-						      { .b = all->v[i].safe },
-						      { .i = all->v[i].count } });
+		rc = out_row(s->cli,
+				(struct field[]){ { .v = ckpt_buf_view(&all->v[i].name) },
+						{ .b = all->v[i].safe },
+						{ .i = all->v[i].count } });
 	return rc;
 }
 
 int show_types(struct shown *s)
 {
 	struct classes all = { 0 };
-	bool json = out_form_of(s->cli) == FORM_JSON || out_form_of(s->cli) == FORM_NDJSON;
+	bool json = out_form_of(s->cli) == FORM_JSON ||
+	            out_form_of(s->cli) == FORM_NDJSON;
 	int rc;
 
 	collect(s, &all);

@@ -92,10 +92,10 @@ static void help_program(struct ckpt_buf *to)
 					commands[i]->summary);
 	put_common_options(to);
 	ckpt_buf_puts(to, "\nOptions of a command: ckpt COMMAND -h      Full manual: "
-	                  "ckpt help "
+			  "ckpt help "
 			  "[COMMAND|TOPIC]\n"
 			  "Topics: addresses environment exit-codes json layouts "
-	                  "policies\n");
+			  "policies\n");
 }
 
 int opt_help(const struct cmd *cmd, struct ckpt_buf *to)

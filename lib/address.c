@@ -11,17 +11,17 @@
 #define UP_MAX 1000000000u
 
 struct parsed {
-	struct ckpt_view thread, select;        /* select.p == NULL: the head */
-	uint64_t up;                            /* parents to go up */
-	bool syntax;                            /* there was a ~N or @{…} */
+	struct ckpt_view thread, select; /* select.p == NULL: the head */
+	uint64_t up;                     /* parents to go up */
+	bool syntax;                     /* there was a ~N or @{…} */
 };
 
 struct finder {
 	struct ckpt_store *store;
 	struct ckpt_error *err;
 	struct ckpt_lineage *lineage;
-	struct ckpt_key key;                    /* thread and namespace */
-	char name[200], other[200];             /* for messages */
+	struct ckpt_key key;        /* thread and namespace */
+	char name[200], other[200]; /* for messages */
 };
 
 /* ---- reading the text ------------------------------------------------------------------------- */
@@ -113,7 +113,8 @@ static bool is_date(struct ckpt_view v)
 static int missing(struct finder *f, struct ckpt_view what, const char *of)
 {
 	return ckpt_fail(f->err, CKPT_ENOTFOUND, "no %s '%s' in thread '%s'%s", of,
-			ckpt_show_name(f->other, what), ckpt_show_name(f->name, f->key.thread),
+			ckpt_show_name(f->other, what),
+			ckpt_show_name(f->name, f->key.thread),
 			f->key.ns.n ? " in that namespace" : "");
 }
 
@@ -128,8 +129,11 @@ static bool matches(struct ckpt_view id, struct ckpt_view prefix)
 
 	if (same_letters(id, prefix))
 		return true;
-	return dash && same_letters((struct ckpt_view){ dash + 1,
-			id.n - (size_t)(dash + 1 - (const char *)id.p) }, prefix);
+	return dash &&
+	       same_letters((struct ckpt_view){ dash + 1,
+					    id.n - (size_t)(dash + 1 -
+								   (const char *)id.p) },
+			       prefix);
 }
 
 static int select_id(struct finder *f, struct ckpt_view prefix, size_t *at)
@@ -138,7 +142,7 @@ static int select_id(struct finder *f, struct ckpt_view prefix, size_t *at)
 	struct ckpt_buf list = { 0 };
 	size_t n = 0;
 
-	*at = ckpt_lineage_find(l, prefix);     /* a whole id, though it begins others */
+	*at = ckpt_lineage_find(l, prefix); /* a whole id, though it begins others */
 	if (*at != SIZE_MAX)
 		return 0;
 	for (size_t i = l->count; i-- > 0;) {
@@ -168,7 +172,8 @@ static int select_head(struct finder *f, struct ckpt_view which, size_t *at)
 	int64_t nth, heads = 0;
 
 	if (!number(which, &nth) || nth < 1)
-		return ckpt_fail(f->err, CKPT_EUSAGE, "@{head:%s}: a number from 1 on is wanted",
+		return ckpt_fail(f->err, CKPT_EUSAGE,
+				"@{head:%s}: a number from 1 on is wanted",
 				ckpt_show_name(f->other, which));
 	for (size_t i = l->count; i-- > 0;) {
 		if (l->links[i].children == 0 && ++heads == nth) {
@@ -176,7 +181,8 @@ static int select_head(struct finder *f, struct ckpt_view which, size_t *at)
 			return 0;
 		}
 	}
-	return ckpt_fail(f->err, CKPT_ENOTFOUND, "thread '%s' has %lld branch head%s, not %lld",
+	return ckpt_fail(f->err, CKPT_ENOTFOUND,
+			"thread '%s' has %lld branch head%s, not %lld",
 			ckpt_show_name(f->name, f->key.thread), (long long)heads,
 			heads == 1 ? "" : "s", (long long)nth);
 }
@@ -210,7 +216,8 @@ static int select_step(struct finder *f, struct ckpt_view text, size_t *at)
 	if (!number(text, &want))
 		return ckpt_fail(f->err, CKPT_EUSAGE, "@{step:%s}: a number is wanted",
 				ckpt_show_name(f->other, text));
-	for (size_t left = l->count; i != SIZE_MAX && left; left--, i = l->links[i].parent_at) {
+	for (size_t left = l->count; i != SIZE_MAX && left;
+			left--, i = l->links[i].parent_at) {
 		struct ckpt_pick pick = { .key = f->key, .depth = CKPT_META };
 		struct ckpt_checkpoint c;
 		struct ckpt_scan *scan;
@@ -260,9 +267,11 @@ static int go_up(struct finder *f, uint64_t up, size_t *at)
 
 		if (!link->parent.p)
 			return ckpt_fail(f->err, CKPT_ENOTFOUND,
-					"checkpoint '%s' is a root: %llu parent%s up, not %llu",
-					ckpt_show_name(f->other, link->id), (unsigned long long)i,
-					i == 1 ? "" : "s", (unsigned long long)up);
+					"checkpoint '%s' is a root: %llu parent%s up, "
+			                "not %llu",
+					ckpt_show_name(f->other, link->id),
+					(unsigned long long)i, i == 1 ? "" : "s",
+					(unsigned long long)up);
 		if (link->parent_at == SIZE_MAX)
 			return missing(f, link->parent, "parent");
 		*at = link->parent_at;
@@ -280,7 +289,9 @@ static int go_up(struct finder *f, uint64_t up, size_t *at)
 static int newest(struct finder *f, const struct ckpt_key *key, struct ckpt_scan **scan,
 		struct ckpt_checkpoint *c)
 {
-	struct ckpt_pick pick = { .key = *key, .depth = CKPT_KEYS, .descending = true, .limit = 1 };
+	struct ckpt_pick pick = {
+		.key = *key, .depth = CKPT_KEYS, .descending = true, .limit = 1
+	};
 
 	return ckpt_scan_one(scan, f->store, &pick, c);
 }
@@ -315,9 +326,12 @@ static int choose_thread(struct finder *f, struct ckpt_view text, struct parsed 
 	if (whole < 0 || part < 0)
 		return f->err->code;
 	if (whole && part) {
-		ckpt_fail(f->err, CKPT_EAMBIGUOUS, "'%s' is a thread, and an address in thread '%s'",
-				ckpt_show_name(f->name, text), ckpt_show_name(f->other, p->thread));
-		ckpt_hint(f->err, "name the thread literally: --thread ID [--checkpoint ID]");
+		ckpt_fail(f->err, CKPT_EAMBIGUOUS,
+				"'%s' is a thread, and an address in thread '%s'",
+				ckpt_show_name(f->name, text),
+				ckpt_show_name(f->other, p->thread));
+		ckpt_hint(f->err, "name the thread literally: --thread ID [--checkpoint "
+		                  "ID]");
 		return f->err->code;
 	}
 	if (!whole && !part) {
@@ -345,7 +359,8 @@ static int put_key(struct ckpt_key *out, const struct ckpt_key *from, struct ckp
 		return ckpt_fail(err, CKPT_ENOMEM, "out of memory");
 	out->thread = (struct ckpt_view){ to->p + at, from->thread.n };
 	out->ns = (struct ckpt_view){ to->p + at + from->thread.n, from->ns.n };
-	out->id = (struct ckpt_view){ to->p + at + from->thread.n + from->ns.n, from->id.n };
+	out->id = (struct ckpt_view){ to->p + at + from->thread.n + from->ns.n,
+		from->id.n };
 	out->blob = from->blob;
 	return 0;
 }
@@ -366,7 +381,8 @@ static int find_by_key(struct ckpt_key *out, struct finder *f, struct ckpt_view 
 	if (rc == 0 && id.n)
 		missing(f, id, "checkpoint");
 	else if (rc == 0)
-		ckpt_fail(f->err, CKPT_ENOTFOUND, "thread '%s' has no checkpoint in namespace '%s'",
+		ckpt_fail(f->err, CKPT_ENOTFOUND,
+				"thread '%s' has no checkpoint in namespace '%s'",
 				ckpt_show_name(f->name, f->key.thread),
 				ckpt_show_name(f->other, f->key.ns));
 	return f->err->code;
@@ -394,7 +410,8 @@ static int find_by_lineage(struct ckpt_key *out, struct finder *f, const struct 
 	return f->err->code;
 }
 
-int ckpt_thread_find(struct ckpt_key *out, struct ckpt_store *store, struct ckpt_view thread)
+int ckpt_thread_find(
+		struct ckpt_key *out, struct ckpt_store *store, struct ckpt_view thread)
 {
 	struct finder f = { .store = store, .err = store->err };
 	int rc;
@@ -402,7 +419,8 @@ int ckpt_thread_find(struct ckpt_key *out, struct ckpt_store *store, struct ckpt
 	*out = (struct ckpt_key){ .thread = thread };
 	rc = exists(&f, thread, &out->blob);
 	if (rc == 0) {
-		ckpt_fail(f.err, CKPT_ENOTFOUND, "no thread '%s'", ckpt_show_name(f.name, thread));
+		ckpt_fail(f.err, CKPT_ENOTFOUND, "no thread '%s'",
+				ckpt_show_name(f.name, thread));
 		ckpt_hint(f.err, "see which there are: ckpt list");
 	}
 	return rc < 0 || f.err->code ? f.err->code : 0;

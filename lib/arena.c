@@ -12,7 +12,7 @@
 #include "base.h"
 
 #define ARENA_FIRST ((size_t)4096)
-#define ARENA_MOST ((size_t)1 << 20)    /* doubling stops; larger pieces have their own */
+#define ARENA_MOST ((size_t)1 << 20) /* doubling stops; larger pieces have their own */
 
 struct arena_block {
 	struct arena_block *next;
@@ -76,8 +76,8 @@ void *arena_take(struct arena *a, size_t n, struct ckpt_error *err)
 	return p;
 }
 
-struct ckpt_view arena_copy(struct arena *a, struct ckpt_view from,
-		struct ckpt_error *err)
+struct ckpt_view arena_copy(
+		struct arena *a, struct ckpt_view from, struct ckpt_error *err)
 {
 	char *p;
 

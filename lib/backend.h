@@ -6,23 +6,24 @@
 
 #include "base.h"
 
-struct ckpt_store {             /* every backend's store begins with this */
+struct ckpt_store { /* every backend's store begins with this */
 	const struct backend *backend;
 	struct ckpt_error *err;
-	char *name;             /* as given, password masked */
+	char *name; /* as given, password masked */
 	bool tentative;
 };
 
-struct ckpt_scan {              /* likewise */
+struct ckpt_scan { /* likewise */
 	struct ckpt_store *store;
 };
 
 struct backend {
 	const char *name;
-	int (*open)(struct ckpt_store **out, const char *where, const struct ckpt_config *,
-			struct ckpt_error *);
+	int (*open)(struct ckpt_store **out, const char *where,
+			const struct ckpt_config *, struct ckpt_error *);
 	int (*about)(struct ckpt_store *, struct ckpt_about *out);
-	int (*scan)(struct ckpt_scan **out, struct ckpt_store *, const struct ckpt_pick *);
+	int (*scan)(struct ckpt_scan **out, struct ckpt_store *,
+			const struct ckpt_pick *);
 	int (*next)(struct ckpt_scan *, struct ckpt_checkpoint *out);
 	void (*done)(struct ckpt_scan *);
 	int (*end)(struct ckpt_store *);

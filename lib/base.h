@@ -16,7 +16,8 @@ struct arena {
 void *arena_take(struct arena *, size_t n, struct ckpt_error *);
 /* A copy that ends in a NUL beyond its length. */
 struct ckpt_view arena_copy(struct arena *, struct ckpt_view, struct ckpt_error *);
-void arena_reset(struct arena *);       /* keeps one block; with CKPT_ASAN_ARENA frees everything */
+void arena_reset(struct
+		arena *); /* keeps one block; with CKPT_ASAN_ARENA frees everything */
 void arena_free(struct arena *);
 
 /* ---- text ---------------------------------------------------------------------------------- */
@@ -31,7 +32,7 @@ static inline uint8_t hex_digit(unsigned v)
 {
 	return (uint8_t)(v < 10 ? '0' + v : 'a' + v - 10);
 }
-int hex_value(int c);   /* 0..15, or -1 */
+int hex_value(int c); /* 0..15, or -1 */
 
 /* ---- banned: each has a counted sibling ------------------------------------------------------ */
 #undef strcpy

@@ -10,6 +10,7 @@
  * store or lineage returns lives as long as it. The library never prints, exits or installs
  * signal handlers, and it has no globals.
  */
+/* clang-format off: set by hand, to be read */
 #ifndef CKPT_H
 #define CKPT_H
 

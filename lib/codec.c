@@ -19,7 +19,7 @@ const struct reader_ops *codec_reader(struct ckpt_view type)
 	return NULL;
 }
 
-struct list {                   /* channels as met: from values, then from versions */
+struct list { /* channels as met: from values, then from versions */
 	struct ckpt_value *v;
 	size_t n, cap;
 };
@@ -31,7 +31,7 @@ struct split {
 	struct ckpt_view type;
 	struct list values, versions;
 	struct ckpt_buf skeleton;
-	uint64_t members;       /* of the skeleton */
+	uint64_t members; /* of the skeleton */
 	bool json;
 };
 
@@ -72,7 +72,8 @@ static struct ckpt_view version_text(struct split *s, struct ckpt_view raw)
 	if (s->json)
 		return raw;
 	ckpt_render_value(&b, s->type, raw, &plain);
-	out = b.failed ? (struct ckpt_view){ 0 } : arena_copy(s->arena, ckpt_buf_view(&b), s->err);
+	out = b.failed ? (struct ckpt_view){ 0 }
+	               : arena_copy(s->arena, ckpt_buf_view(&b), s->err);
 	ckpt_buf_free(&b);
 	return out;
 }
@@ -95,17 +96,19 @@ static int read_entries(struct split *s, struct list *to, bool versions)
 		const uint8_t *start;
 
 		if (key.kind != TOKEN_STR)
-			return reader_fail(&s->r, "a channel's name is not a string", key.at);
+			return reader_fail(&s->r, "a channel's name is not a string",
+					key.at);
 		v = list_add(s, to);
 		if (!v)
 			return s->err->code;
 		v->channel = keep(s, key.s);
 		start = s->r.at;
 		rc = reader_skip(&s->r, &raw);
-		if (rc < 0)     /* what is left of it: shown as corrupt, with its offset */
+		if (rc < 0) /* what is left of it: shown as corrupt, with its offset */
 			raw = (struct ckpt_view){ start, (size_t)(s->r.end - start) };
 		if (versions) {
-			v->version = rc < 0 ? (struct ckpt_view){ 0 } : version_text(s, raw);
+			v->version = rc < 0 ? (struct ckpt_view){ 0 }
+			                    : version_text(s, raw);
 			v->place = CKPT_EMPTY;
 		} else {
 			v->type = s->type;
@@ -118,7 +121,8 @@ static int read_entries(struct split *s, struct list *to, bool versions)
 	return rc < 0 ? rc : 0;
 }
 
-static int read_member(struct split *s, const struct token *key, struct ckpt_checkpoint *out)
+static int read_member(
+		struct split *s, const struct token *key, struct ckpt_checkpoint *out)
 {
 	const uint8_t *start = s->r.base + key->at;
 	struct ckpt_view value;
@@ -135,7 +139,8 @@ static int read_member(struct split *s, const struct token *key, struct ckpt_che
 	} else if (reader_skip(&s->r, &value) < 0) {
 		return CKPT_ECORRUPT;
 	}
-	if (out->time == CKPT_UNKNOWN && key->s.n == 2 && memcmp(key->s.p, "ts", 2) == 0) {
+	if (out->time == CKPT_UNKNOWN && key->s.n == 2 &&
+			memcmp(key->s.p, "ts", 2) == 0) {
 		struct ckpt_buf text = { 0 };
 		struct ckpt_render plain = { 0 };
 
@@ -163,7 +168,8 @@ static int read_container(struct split *s, struct ckpt_checkpoint *out)
 		return reader_fail(&s->r, "a checkpoint is a map, this is not", t.at);
 	while ((rc = reader_next(&s->r, &t)) > 0 && t.kind != TOKEN_END) {
 		if (t.kind != TOKEN_STR)
-			return reader_fail(&s->r, "a member's name is not a string", t.at);
+			return reader_fail(
+					&s->r, "a member's name is not a string", t.at);
 		rc = read_member(s, &t, out);
 		if (rc < 0)
 			return rc;
@@ -179,11 +185,12 @@ static int by_channel(const void *a, const void *b)
 	return d ? d : (*x > *y) - (*x < *y);
 }
 
-static struct ckpt_value *find(struct ckpt_value **list, size_t n, struct ckpt_view channel)
+static struct ckpt_value *find(
+		struct ckpt_value **list, size_t n, struct ckpt_view channel)
 {
 	size_t lo = 0, hi = n;
 
-	while (lo < hi) {       /* the last of equal names: that is what a map keeps */
+	while (lo < hi) { /* the last of equal names: that is what a map keeps */
 		size_t mid = lo + (hi - lo) / 2;
 
 		if (ckpt_view_cmp(list[mid]->channel, channel) <= 0)
@@ -210,7 +217,8 @@ static int merge(struct split *s, struct ckpt_checkpoint *out)
 {
 	struct list all = { 0 };
 	size_t n = s->values.n, nversions = s->versions.n;
-	struct ckpt_value **values = sorted(s, &s->values), **versions = sorted(s, &s->versions);
+	struct ckpt_value **values = sorted(s, &s->values),
+			  **versions = sorted(s, &s->versions);
 
 	if (!values || !versions)
 		return s->err->code;

@@ -33,7 +33,8 @@ static bool counted(struct ckpt_view meta, struct ckpt_view channel)
 	struct ckpt_buf name = { 0 };
 	bool yes = false;
 
-	if (!ckpt_value_member(&counters, CKPT_LIT("json"), meta, "counters_since_delta_snapshot"))
+	if (!ckpt_value_member(&counters, CKPT_LIT("json"), meta,
+			    "counters_since_delta_snapshot"))
 		return false;
 	ckpt_buf_add(&name, channel.p, channel.n);
 	if (!name.failed && !memchr(name.p, '\0', name.n))
@@ -53,7 +54,8 @@ static bool is_snapshot(const struct ckpt_value *v)
 	if (!v->body.p || !v->type.p)
 		return false;
 	if (codec_reader(v->type) == &json_reader)
-		return v->body.n > sizeof(json) && memcmp(v->body.p, json, sizeof(json) - 1) == 0;
+		return v->body.n > sizeof(json) &&
+		       memcmp(v->body.p, json, sizeof(json) - 1) == 0;
 	if (codec_reader(v->type) != &msgpack_reader || !(r = malloc(sizeof(*r))))
 		return false;
 	reader_init(r, &msgpack_reader, v->body);
@@ -101,7 +103,8 @@ int ckpt_delta_places(struct ckpt_store *store, const struct ckpt_checkpoint *c,
 	rc = ckpt_scan_open(&scan, store, &pick);
 	while (rc >= 0 && open && (rc = ckpt_scan_next(scan, &other)) > 0) {
 		for (size_t i = 0; i < c->nvalues; i++) {
-			if (places[i] != CKPT_EMPTY || is_internal(c->values[i].channel) ||
+			if (places[i] != CKPT_EMPTY ||
+					is_internal(c->values[i].channel) ||
 					!shows_delta(&other, c->values[i].channel))
 				continue;
 			places[i] = CKPT_DELTA;
@@ -114,7 +117,7 @@ int ckpt_delta_places(struct ckpt_store *store, const struct ckpt_checkpoint *c,
 
 /* ---- the chain -------------------------------------------------------------------------------------- */
 
-struct link_writes {            /* JSON of the writes that hang on one ancestor, ",a,b" */
+struct link_writes { /* JSON of the writes that hang on one ancestor, ",a,b" */
 	struct ckpt_buf json;
 };
 
@@ -148,7 +151,8 @@ static int add_writes(struct chain *ch, const struct ckpt_checkpoint *c)
 		if (!ckpt_view_eq(w->channel, ch->channel))
 			continue;
 		ckpt_buf_puts(to, ",");
-		ch->corrupt |= ckpt_render_value(to, w->type, w->body, ch->opt) == CKPT_ECORRUPT;
+		ch->corrupt |= ckpt_render_value(to, w->type, w->body, ch->opt) ==
+		               CKPT_ECORRUPT;
 	}
 	return to->failed ? CKPT_ENOMEM : 0;
 }
@@ -161,8 +165,8 @@ static int take_seed(struct chain *ch, const struct ckpt_checkpoint *c)
 
 		if (!v->type.p || !ckpt_view_eq(v->channel, ch->channel))
 			continue;
-		ch->corrupt |= ckpt_render_value(&ch->snapshot, v->type, v->body, ch->opt) ==
-			       CKPT_ECORRUPT;
+		ch->corrupt |= ckpt_render_value(&ch->snapshot, v->type, v->body,
+					       ch->opt) == CKPT_ECORRUPT;
 		ckpt_json_string(&ch->snapshot_id, c->key.id);
 		return 1;
 	}
@@ -170,10 +174,14 @@ static int take_seed(struct chain *ch, const struct ckpt_checkpoint *c)
 }
 
 /* From parent to parent up to the one that has a stored value, a gap, or the root. */
-static int walk_up(struct chain *ch, struct ckpt_store *store, const struct ckpt_checkpoint *from)
+static int walk_up(struct chain *ch, struct ckpt_store *store,
+		const struct ckpt_checkpoint *from)
 {
-	struct ckpt_pick pick = { .key = from->key, .depth = CKPT_VALUES, .writes = true };
-	struct ckpt_buf parent = { 0 }, mark = { 0 };   /* met again: the parents form a ring */
+	struct ckpt_pick pick = {
+		.key = from->key, .depth = CKPT_VALUES, .writes = true
+	};
+	struct ckpt_buf parent = { 0 },
+			mark = { 0 }; /* met again: the parents form a ring */
 	size_t steps = 0;
 	int rc = from->parent.p != NULL;
 
@@ -190,12 +198,16 @@ static int walk_up(struct chain *ch, struct ckpt_store *store, const struct ckpt
 			int seed, added = add_writes(ch, &c);
 
 			seed = added < 0 ? added : take_seed(ch, &c);
-			rc = seed < 0 ? seed : !seed && c.parent.p && !ckpt_view_eq(c.parent, c.key.id);
+			rc = seed < 0 ? seed
+			              : !seed && c.parent.p &&
+			                                     !ckpt_view_eq(c.parent,
+									     c.key.id);
 			parent.n = 0;
 			ckpt_buf_add(&parent, c.parent.p, c.parent.n);
 		}
 		ckpt_scan_close(scan);
-		if (steps > 1 && ckpt_view_eq(ckpt_buf_view(&parent), ckpt_buf_view(&mark)))
+		if (steps > 1 && ckpt_view_eq(ckpt_buf_view(&parent),
+						 ckpt_buf_view(&mark)))
 			break;
 		if ((steps & (steps - 1)) == 0) {
 			mark.n = 0;
@@ -209,8 +221,9 @@ static int walk_up(struct chain *ch, struct ckpt_store *store, const struct ckpt
 	return rc < 0 ? rc : 0;
 }
 
-int ckpt_delta_json(struct ckpt_buf *to, struct ckpt_store *store, const struct ckpt_checkpoint *c,
-		struct ckpt_view channel, struct ckpt_render *opt)
+int ckpt_delta_json(struct ckpt_buf *to, struct ckpt_store *store,
+		const struct ckpt_checkpoint *c, struct ckpt_view channel,
+		struct ckpt_render *opt)
 {
 	struct chain ch = { .channel = channel, .opt = opt };
 	int rc = walk_up(&ch, store, c);
@@ -221,7 +234,7 @@ int ckpt_delta_json(struct ckpt_buf *to, struct ckpt_store *store, const struct 
 	ckpt_buf_puts(to, ",\"snapshot_id\":");
 	ckpt_buf_puts(to, ch.snapshot_id.n ? ch.snapshot_id.p : "null");
 	ckpt_buf_puts(to, ",\"writes\":[");
-	for (size_t i = ch.n; i-- > 0;) {       /* oldest first */
+	for (size_t i = ch.n; i-- > 0;) { /* oldest first */
 		struct ckpt_buf *b = &ch.links[i].json;
 
 		if (b->n)

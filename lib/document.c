@@ -38,8 +38,8 @@ static void take_segment(struct ckpt_view *v, struct ckpt_buf *name)
 	*v = (struct ckpt_view){ p + i, v->n - i };
 }
 
-static int value_of(struct ckpt_buf *to, const struct ckpt_checkpoint *c, struct ckpt_view channel,
-		struct ckpt_render *opt)
+static int value_of(struct ckpt_buf *to, const struct ckpt_checkpoint *c,
+		struct ckpt_view channel, struct ckpt_render *opt)
 {
 	for (size_t i = 0; i < c->nvalues; i++) {
 		const struct ckpt_value *v = &c->values[i];
@@ -53,7 +53,8 @@ static int value_of(struct ckpt_buf *to, const struct ckpt_checkpoint *c, struct
 	return 0;
 }
 
-static int all_values(struct ckpt_buf *to, const struct ckpt_checkpoint *c, struct ckpt_render *opt)
+static int all_values(struct ckpt_buf *to, const struct ckpt_checkpoint *c,
+		struct ckpt_render *opt)
 {
 	const char *sep = "{";
 	int rc = 0;
@@ -97,7 +98,7 @@ int ckpt_checkpoint_path(struct ckpt_buf *to, const struct ckpt_checkpoint *c,
 			rc = value_of(&whole, c, ckpt_buf_view(&name), opt);
 		}
 	}
-	if (rc != 0 && !whole.failed) {         /* also of a corrupt one: its $corrupt object */
+	if (rc != 0 && !whole.failed) { /* also of a corrupt one: its $corrupt object */
 		if (ckpt_pointer_find(&found, ckpt_buf_view(&whole), pointer))
 			ckpt_buf_add(to, found.p, found.n);
 		else
@@ -112,10 +113,12 @@ int ckpt_checkpoint_path(struct ckpt_buf *to, const struct ckpt_checkpoint *c,
 
 /* ---- nodes ------------------------------------------------------------------------------------------ */
 
-struct seen {                   /* the newest version each node had seen, as texts in `text` */
+struct seen { /* the newest version each node had seen, as texts in `text` */
 	struct reader *r;
 	struct ckpt_buf text;
-	struct { size_t name, name_n, version, version_n; } *nodes;
+	struct {
+		size_t name, name_n, version, version_n;
+	} * nodes;
 	size_t n, cap;
 	bool json;
 };
@@ -140,7 +143,8 @@ static struct ckpt_view seen_name(const struct seen *s, size_t i)
 
 static struct ckpt_view seen_version(const struct seen *s, size_t i)
 {
-	return (struct ckpt_view){ s->text.p + s->nodes[i].version, s->nodes[i].version_n };
+	return (struct ckpt_view){ s->text.p + s->nodes[i].version,
+		s->nodes[i].version_n };
 }
 
 static bool add_node(struct seen *s, struct ckpt_view name)
@@ -179,7 +183,7 @@ static bool read_node(struct seen *s)
 			return false;
 		ckpt_render_value(&version, type, raw, &plain);
 		if (!version.failed && version_cmp(ckpt_buf_view(&version),
-					seen_version(s, s->n - 1)) > 0) {
+						       seen_version(s, s->n - 1)) > 0) {
 			s->text.n = s->nodes[s->n - 1].version;
 			ckpt_buf_add(&s->text, version.p, version.n + 1);
 			s->nodes[s->n - 1].version_n = version.n;
@@ -204,7 +208,8 @@ static bool read_seen(struct seen *s)
 	if (reader_next(s->r, &t) <= 0 || t.kind != TOKEN_MAP)
 		return false;
 	while (reader_next(s->r, &t) > 0 && t.kind == TOKEN_STR) {
-		if (is_pseudo(t.s) ? reader_skip(s->r, NULL) < 0 : !add_node(s, t.s) || !read_node(s))
+		if (is_pseudo(t.s) ? reader_skip(s->r, NULL) < 0
+				   : !add_node(s, t.s) || !read_node(s))
 			return false;
 	}
 	return t.kind == TOKEN_END;
@@ -234,12 +239,13 @@ void ckpt_nodes_json(struct ckpt_buf *to, const struct ckpt_checkpoint *c)
 	struct ckpt_buf source = { 0 };
 	struct ckpt_view seen;
 	bool loop = ckpt_meta_text(&source, c->meta, "source") &&
-		    ckpt_view_eq(ckpt_buf_view(&source), CKPT_LIT("loop"));
+	            ckpt_view_eq(ckpt_buf_view(&source), CKPT_LIT("loop"));
 
 	ckpt_buf_puts(to, "[");
 	s.r = loop ? malloc(sizeof(*s.r)) : NULL;
-	if (s.r && ckpt_value_member(&seen, s.json ? CKPT_LIT("json") : CKPT_LIT("msgpack"),
-			c->skeleton, "versions_seen")) {
+	if (s.r && ckpt_value_member(&seen,
+				   s.json ? CKPT_LIT("json") : CKPT_LIT("msgpack"),
+				   c->skeleton, "versions_seen")) {
 		reader_init(s.r, codec_reader(c->type), seen);
 		if (read_seen(&s))
 			print_newest(to, &s);

@@ -12,36 +12,36 @@
 enum cell_kind { CELL_NULL, CELL_INT, CELL_REAL, CELL_TEXT, CELL_BLOB };
 
 struct cell {
-	struct ckpt_view v;     /* the bytes (numbers as text too); until the next step */
-	int64_t i;              /* CELL_INT */
+	struct ckpt_view v; /* the bytes (numbers as text too); until the next step */
+	int64_t i;          /* CELL_INT */
 	enum cell_kind kind;
 };
 
-struct conn {                   /* every driver's connection begins with this */
+struct conn { /* every driver's connection begins with this */
 	const struct driver *driver;
 	struct ckpt_error *err;
-	bool tentative;         /* what is read counts only after `settle` */
+	bool tentative; /* what is read counts only after `settle` */
 };
 
-struct cursor {                 /* likewise */
+struct cursor { /* likewise */
 	struct conn *conn;
 };
 
 struct driver {
-	const char *name;       /* the engine's name in documents */
+	const char *name; /* the engine's name in documents */
 	/* Open for reading and begin a snapshot. `where` is a path or connection string. */
 	int (*open)(struct conn **out, const char *where, const struct ckpt_config *,
 			struct ckpt_error *);
-	int (*query)(struct cursor **out, struct conn *, const char *sql, const struct cell *args,
-			size_t nargs);
-	int (*next)(struct cursor *, struct cell *cells, size_t ncells);  /* 1, 0, < 0 */
-	void (*done)(struct cursor *);          /* NULL is fine */
+	int (*query)(struct cursor **out, struct conn *, const char *sql,
+			const struct cell *args, size_t nargs);
+	int (*next)(struct cursor *, struct cell *cells, size_t ncells); /* 1, 0, < 0 */
+	void (*done)(struct cursor *); /* NULL is fine */
 	/* End the snapshot: CKPT_EBUSY if the store changed while it was read without locks. */
 	int (*settle)(struct conn *);
 	void (*close)(struct conn *);
 };
 
-extern const struct driver sqlite_driver;
+extern const struct driver sqlite_driver, postgres_driver;
 /* Wrap a connection so that each statement goes to config->trace; owns `inner`. */
 int trace_wrap(struct conn **out, struct conn *inner, const struct ckpt_config *);
 

@@ -38,8 +38,8 @@ static bool copy_harmless(char *to, size_t size, const char *text, size_t n)
 	return p == end;
 }
 
-__attribute__((format(printf, 3, 0)))
-static void format_harmless(char *to, size_t size, const char *fmt, va_list ap)
+__attribute__((format(printf, 3, 0))) static void format_harmless(
+		char *to, size_t size, const char *fmt, va_list ap)
 {
 	/* Longer than any `to`; escapes only add: what is cut here would not fit. */
 	char raw[sizeof(((struct ckpt_error *)0)->text) * 2];

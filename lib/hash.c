@@ -16,6 +16,7 @@ void hash_hex128(char out[static 33], struct ckpt_view v)
 	const uint64_t half[2] = { h.high64, h.low64 };
 
 	for (unsigned i = 0; i < 32; i++)
-		out[i] = (char)hex_digit((unsigned)(half[i / 16] >> (60 - 4 * (i % 16))) & 15);
+		out[i] = (char)hex_digit(
+				(unsigned)(half[i / 16] >> (60 - 4 * (i % 16))) & 15);
 	out[32] = '\0';
 }

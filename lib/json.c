@@ -15,7 +15,7 @@
 
 /* ---- reading ----------------------------------------------------------------------- */
 
-enum { STATE_FIRST, STATE_NEXT, STATE_VALUE };  /* or after an item, a key */
+enum { STATE_FIRST, STATE_NEXT, STATE_VALUE }; /* or after an item, a key */
 
 static size_t offset(const struct reader *r, const uint8_t *p)
 {
@@ -71,8 +71,8 @@ static int read_string(struct reader *r, struct token *out)
 		out->b = true;
 		if (++p == r->end)
 			break;
-		if (*p == 'u' ? read_u16(p + 1, r->end) < 0 :
-				!*p || !strchr("\"\\/bfnrt", *p))
+		if (*p == 'u' ? read_u16(p + 1, r->end) < 0
+			      : !*p || !strchr("\"\\/bfnrt", *p))
 			return reader_fail(r, "bad escape", offset(r, p - 1));
 	}
 	if (p >= r->end)
@@ -84,8 +84,8 @@ static int read_string(struct reader *r, struct token *out)
 }
 
 /* A \u at p, or two that are a pair; returns where it ends. */
-static const uint8_t *decode_u16(struct reader *r, const uint8_t *p, const uint8_t *end,
-		bool *lone)
+static const uint8_t *decode_u16(
+		struct reader *r, const uint8_t *p, const uint8_t *end, bool *lone)
 {
 	uint32_t cp = (uint32_t)read_u16(p + 2, end);
 	char text[4];
@@ -387,7 +387,7 @@ bool json_string(struct ckpt_buf *buf, struct ckpt_view text, bool wtf8)
 		size_t len;
 
 		if (*p >= 0x20 && *p < 0x7f && *p != '"' && *p != '\\') {
-			p++;            /* most bytes of most texts */
+			p++; /* most bytes of most texts */
 			continue;
 		}
 		len = utf8_len(p, (size_t)(end - p), &cp);
@@ -422,8 +422,8 @@ bool ckpt_json_string(struct ckpt_buf *buf, struct ckpt_view text)
 
 void ckpt_base64(struct ckpt_buf *buf, struct ckpt_view bytes)
 {
-	static const char digits[] =
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxy"
+	                             "z0123456789+/";
 	const uint8_t *p = bytes.p;
 	size_t n = bytes.n;
 

@@ -7,6 +7,8 @@
  */
 #include "layout.h"
 
+/* clang-format off: SQL reads best as it is broken here */
+
 /* octets, also of a value somebody stored as TEXT; length() and typeof() read the header only */
 #define OCTETS(col) \
 	"CASE typeof(" col ") WHEN 'text' THEN length(CAST(" col " AS BLOB)) " \
@@ -49,4 +51,10 @@ const struct layout layout_langgraph_sqlite = {
 		[WCOL_SEQ] = "rowid",
 		[WCOL_BODY] = "value",
 	},
+	/* evenly spread over the rowids */
+	.samples = "WITH span AS (SELECT min(rowid) AS a, max(rowid) AS z FROM {checkpoints}), "
+		   "step(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM step WHERE i < 6) "
+		   "SELECT type, CASE WHEN type = 'json' OR type IS NULL THEN checkpoint END "
+		   "FROM step, span JOIN {checkpoints} AS c ON c.rowid = (SELECT rowid FROM "
+		   "{checkpoints} WHERE rowid >= span.a + (span.z - span.a) * step.i / 6 LIMIT 1)",
 };

@@ -5,5 +5,7 @@
 
 const struct layout *const layouts[] = {
 	&layout_langgraph_sqlite,
+	&layout_langgraph_postgres,
+	&layout_shallow,
 	NULL,
 };

@@ -99,7 +99,7 @@ static const struct {
 	{ "ChatMessage", { NULL } },
 	{ "FunctionMessage", { NULL } },
 	{ "AIMessage", { "\"tool_calls\":[]", "\"invalid_tool_calls\":[]",
-		"\"usage_metadata\":null" } },
+				       "\"usage_metadata\":null" } },
 	{ "ToolMessage", { "\"artifact\":null", "\"status\":\"success\"" } },
 };
 static const char *const every_message[] = { "\"additional_kwargs\":{}",
@@ -120,7 +120,8 @@ static bool has_member(struct ckpt_view object, const char *field)
 	return false;
 }
 
-static void add_missing(struct render *r, struct ckpt_view kwargs, const char *const *fields)
+static void add_missing(
+		struct render *r, struct ckpt_view kwargs, const char *const *fields)
 {
 	for (; *fields; fields++) {
 		if (has_member(kwargs, *fields))
@@ -132,10 +133,11 @@ static void add_missing(struct render *r, struct ckpt_view kwargs, const char *c
 
 static void add_defaults(struct render *r, struct ckpt_view kwargs, struct ckpt_view name)
 {
-	for (size_t i = 0; i < sizeof(message_defaults) / sizeof(message_defaults[0]); i++) {
+	for (size_t i = 0; i < sizeof(message_defaults) / sizeof(message_defaults[0]);
+			i++) {
 		if (!text_is(name, message_defaults[i].class_name))
 			continue;
-		r->tmp.n--;             /* the closing brace */
+		r->tmp.n--; /* the closing brace */
 		add_missing(r, kwargs, every_message);
 		add_missing(r, kwargs, message_defaults[i].fields);
 		ckpt_buf_puts(&r->tmp, "}");

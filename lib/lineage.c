@@ -8,11 +8,11 @@
 #include "backend.h"
 
 struct lineage {
-	struct ckpt_lineage base;       /* first: what the caller sees */
+	struct ckpt_lineage base; /* first: what the caller sees */
 	struct ckpt_link *links;
 	size_t cap;
-	size_t texts;                   /* SQLite: behind them come ids kept as BLOB, in order too */
-	uint8_t *digits;                /* of short ids, measured when first asked for */
+	size_t texts;    /* SQLite: behind them come ids kept as BLOB, in order too */
+	uint8_t *digits; /* of short ids, measured when first asked for */
 	struct arena arena;
 };
 
@@ -41,7 +41,8 @@ static int add(struct lineage *l, const struct ckpt_checkpoint *c, struct ckpt_e
 	return err->code;
 }
 
-static size_t find_between(const struct ckpt_lineage *l, size_t lo, size_t hi, struct ckpt_view id)
+static size_t find_between(
+		const struct ckpt_lineage *l, size_t lo, size_t hi, struct ckpt_view id)
 {
 	while (lo < hi) {
 		size_t mid = lo + (hi - lo) / 2;
@@ -81,7 +82,8 @@ static void join(struct lineage *l)
 	}
 }
 
-int ckpt_lineage_load(struct ckpt_lineage **out, struct ckpt_store *store, const struct ckpt_key *key)
+int ckpt_lineage_load(struct ckpt_lineage **out, struct ckpt_store *store,
+		const struct ckpt_key *key)
 {
 	struct ckpt_pick pick = { .key = *key, .depth = CKPT_LINKS };
 	struct lineage *l = calloc(1, sizeof(*l));
@@ -182,8 +184,8 @@ struct ckpt_view ckpt_short_id(struct ckpt_lineage *lineage, size_t at)
 	struct ckpt_view id = l->links[at].id, group = last_group(id);
 
 	/* not a UUID, or a last group of two: only the whole id is sure to be a name */
-	if (ckpt_time_of_id(id) == CKPT_UNKNOWN || (!l->digits && !measure_short_ids(l)) ||
-			!l->digits[at])
+	if (ckpt_time_of_id(id) == CKPT_UNKNOWN ||
+			(!l->digits && !measure_short_ids(l)) || !l->digits[at])
 		return id;
 	return (struct ckpt_view){ group.p, l->digits[at] };
 }

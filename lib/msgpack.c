@@ -12,29 +12,47 @@
 /* ---- reading ----------------------------------------------------------------------- */
 
 struct head {
-	uint8_t kind;           /* enum token_kind */
-	uint8_t width;          /* bytes of the big-endian number that follows */
-	uint8_t size;           /* payload of a fixext, which has no such number */
+	uint8_t kind;  /* enum token_kind */
+	uint8_t width; /* bytes of the big-endian number that follows */
+	uint8_t size;  /* payload of a fixext, which has no such number */
 };
 
-static const uint8_t bad_head = 0xc1;   /* never used, says the specification */
+static const uint8_t bad_head = 0xc1; /* never used, says the specification */
 
-static const struct head heads[32] = {  /* 0xc0 to 0xdf */
-	{ TOKEN_NIL, 0, 0 }, { TOKEN_NIL, 0, 0 },
-	{ TOKEN_BOOL, 0, 0 }, { TOKEN_BOOL, 0, 0 },
-	{ TOKEN_BIN, 1, 0 }, { TOKEN_BIN, 2, 0 }, { TOKEN_BIN, 4, 0 },
-	{ TOKEN_EXT, 1, 0 }, { TOKEN_EXT, 2, 0 }, { TOKEN_EXT, 4, 0 },
-	{ TOKEN_FLOAT, 4, 0 }, { TOKEN_FLOAT, 8, 0 },
-	{ TOKEN_UINT, 1, 0 }, { TOKEN_UINT, 2, 0 },
-	{ TOKEN_UINT, 4, 0 }, { TOKEN_UINT, 8, 0 },
-	{ TOKEN_INT, 1, 0 }, { TOKEN_INT, 2, 0 },
-	{ TOKEN_INT, 4, 0 }, { TOKEN_INT, 8, 0 },
-	{ TOKEN_EXT, 0, 1 }, { TOKEN_EXT, 0, 2 },
-	{ TOKEN_EXT, 0, 4 }, { TOKEN_EXT, 0, 8 },
+static const struct head heads[32] = {
+	/* 0xc0 to 0xdf */
+	{ TOKEN_NIL, 0, 0 },
+	{ TOKEN_NIL, 0, 0 },
+	{ TOKEN_BOOL, 0, 0 },
+	{ TOKEN_BOOL, 0, 0 },
+	{ TOKEN_BIN, 1, 0 },
+	{ TOKEN_BIN, 2, 0 },
+	{ TOKEN_BIN, 4, 0 },
+	{ TOKEN_EXT, 1, 0 },
+	{ TOKEN_EXT, 2, 0 },
+	{ TOKEN_EXT, 4, 0 },
+	{ TOKEN_FLOAT, 4, 0 },
+	{ TOKEN_FLOAT, 8, 0 },
+	{ TOKEN_UINT, 1, 0 },
+	{ TOKEN_UINT, 2, 0 },
+	{ TOKEN_UINT, 4, 0 },
+	{ TOKEN_UINT, 8, 0 },
+	{ TOKEN_INT, 1, 0 },
+	{ TOKEN_INT, 2, 0 },
+	{ TOKEN_INT, 4, 0 },
+	{ TOKEN_INT, 8, 0 },
+	{ TOKEN_EXT, 0, 1 },
+	{ TOKEN_EXT, 0, 2 },
+	{ TOKEN_EXT, 0, 4 },
+	{ TOKEN_EXT, 0, 8 },
 	{ TOKEN_EXT, 0, 16 },
-	{ TOKEN_STR, 1, 0 }, { TOKEN_STR, 2, 0 }, { TOKEN_STR, 4, 0 },
-	{ TOKEN_ARRAY, 2, 0 }, { TOKEN_ARRAY, 4, 0 },
-	{ TOKEN_MAP, 2, 0 }, { TOKEN_MAP, 4, 0 },
+	{ TOKEN_STR, 1, 0 },
+	{ TOKEN_STR, 2, 0 },
+	{ TOKEN_STR, 4, 0 },
+	{ TOKEN_ARRAY, 2, 0 },
+	{ TOKEN_ARRAY, 4, 0 },
+	{ TOKEN_MAP, 2, 0 },
+	{ TOKEN_MAP, 4, 0 },
 };
 
 static void set_float(struct token *out, uint64_t bits, unsigned width)

@@ -60,7 +60,7 @@ struct render {
 	struct ckpt_buf tmp;   /* new text of the piece that is being rewritten */
 	struct ckpt_buf names; /* module and class of an envelope */
 	bool nomem;
-	bool records;           /* `lc` objects are rewritten: values, not metadata */
+	bool records;       /* `lc` objects are rewritten: values, not metadata */
 	struct reader rd;   /* of the value */
 	struct reader peek; /* of ext heads, and of strings already written */
 };

@@ -9,7 +9,7 @@
 
 /* ---- which layout ---------------------------------------------------------------------------- */
 
-struct columns {                /* the column names of one table, space-separated, framed */
+struct columns { /* the column names of one table, space-separated, framed */
 	struct ckpt_buf names;
 	bool is_table, is_view;
 };
@@ -40,17 +40,22 @@ static bool next_word(const char **at, const char **word, size_t *n)
 static int probe_columns(struct sql_store *s, const char *table, struct columns *out)
 {
 	struct cell arg = { .kind = CELL_TEXT, .v = ckpt_view_of(table) }, cell[2];
-	struct ckpt_buf pragma = { 0 };         /* takes no parameter; names are the layout's own */
+	struct ckpt_buf pragma = {
+		0
+	}; /* takes no parameter; names are the layout's own */
 	struct cursor *cur = NULL;
 	int rc = 0;
 
 	*out = (struct columns){ 0 };
-	if (sql_query(&cur, s, "SELECT type, rootpage FROM sqlite_master WHERE name = $1 "
-			       "AND type IN ('table', 'view')", &arg, 1) < 0)
+	if (sql_query(&cur, s,
+			    "SELECT type, rootpage FROM sqlite_master WHERE name = $1 "
+			    "AND type IN ('table', 'view')",
+			    &arg, 1) < 0)
 		return s->base.err->code;
 	if (sql_next(cur, cell, 2) > 0) {
 		/* a virtual table has no pages of its own: somebody's code would answer */
-		out->is_table = ckpt_view_eq(cell[0].v, CKPT_LIT("table")) && cell[1].i > 0;
+		out->is_table = ckpt_view_eq(cell[0].v, CKPT_LIT("table")) &&
+		                cell[1].i > 0;
 		out->is_view = !out->is_table;
 	}
 	sql_done(cur);
@@ -65,7 +70,7 @@ static int probe_columns(struct sql_store *s, const char *table, struct columns 
 
 		ckpt_buf_add(&out->names, cell[1].v.p, cell[1].v.n);
 		for (; !out->names.failed && at < out->names.n; at++) {
-			if (out->names.p[at] == ' ')    /* one name, not two */
+			if (out->names.p[at] == ' ') /* one name, not two */
 				out->names.p[at] = '\t';
 		}
 		ckpt_buf_puts(&out->names, " ");
@@ -98,14 +103,16 @@ static void note_unknown(const struct columns *c, const struct layout_table *t,
 	const char *at = c->names.p, *word;
 	size_t n;
 
-	ckpt_buf_addf(&known.names, " %s %s ", t->required, t->optional ? t->optional : "");
+	ckpt_buf_addf(&known.names, " %s %s ", t->required,
+			t->optional ? t->optional : "");
 	while (config->note && at && next_word(&at, &word, &n)) {
 		struct ckpt_buf line = { 0 };
 		char name[200];
 
 		if (known.names.failed || has_name(&known, word, n))
 			continue;
-		ckpt_buf_addf(&line, "table %s has a column that is not LangGraph's: %s", t->name,
+		ckpt_buf_addf(&line, "table %s has a column that is not LangGraph's: %s",
+				t->name,
 				ckpt_show_name(name, (struct ckpt_view){ word, n }));
 		if (!line.failed)
 			config->note(config->arg, line.p);
@@ -121,8 +128,11 @@ static int list_tables(struct sql_store *s, struct ckpt_buf *to)
 	char name[200];
 	int rc, n = 0;
 
-	if (sql_query(&cur, s, "SELECT name FROM sqlite_master WHERE type IN ('table', 'view') "
-			       "AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY name", NULL, 0) < 0)
+	if (sql_query(&cur, s,
+			    "SELECT name FROM sqlite_master WHERE type IN ('table', "
+	                    "'view') "
+			    "AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY name",
+			    NULL, 0) < 0)
 		return s->base.err->code;
 	while ((rc = sql_next(cur, &cell, 1)) > 0 && to->n < 200)
 		ckpt_buf_addf(to, "%s%s", n++ ? ", " : "", ckpt_show_name(name, cell.v));
@@ -139,18 +149,24 @@ static int unknown_layout(struct sql_store *s, const struct columns *checkpoints
 
 	if (list_tables(s, &seen) < 0 || seen.failed) {
 		ckpt_buf_free(&seen);
-		return err->code ? err->code : ckpt_fail(err, CKPT_ENOMEM, "out of memory");
+		return err->code ? err->code
+		                 : ckpt_fail(err, CKPT_ENOMEM, "out of memory");
 	}
 	if (has_name(checkpoints, "thread_ts", 9)) {
 		ckpt_fail(err, CKPT_EUNSUPPORTED,
 				"'%s' has the layout LangGraph used before August 2024 "
-				"(column thread_ts)", s->base.name);
-		ckpt_hint(err, "open it once with a LangGraph of that time and copy its states over");
+				"(column thread_ts)",
+				s->base.name);
+		ckpt_hint(err, "open it once with a LangGraph of that time and copy its "
+		               "states over");
 	} else if (checkpoints->is_view) {
-		ckpt_fail(err, CKPT_EUNSUPPORTED, "'checkpoints' in '%s' is not a table of its own: "
-						  "a view or virtual table is not read", s->base.name);
+		ckpt_fail(err, CKPT_EUNSUPPORTED,
+				"'checkpoints' in '%s' is not a table of its own: "
+				"a view or virtual table is not read",
+				s->base.name);
 	} else {
-		ckpt_fail(err, CKPT_EUNSUPPORTED, "'%s' is a database of no known layout: found %s",
+		ckpt_fail(err, CKPT_EUNSUPPORTED,
+				"'%s' is a database of no known layout: found %s",
 				s->base.name, seen.p);
 		ckpt_hint(err, "the layouts that are known: ckpt help layouts");
 	}
@@ -169,14 +185,15 @@ static const char *resolve(struct sql_store *s, const char *col, const struct co
 	bar = strchr(col, '|');
 	end = strchr(col, '}');
 	if (!bar || !end || has_name(c, col + 1, (size_t)(bar - col) - 1))
-		v = (struct ckpt_view){ col + 1, (size_t)((bar ? bar : col + 1) - col) - 1 };
+		v = (struct ckpt_view){ col + 1,
+			(size_t)((bar ? bar : col + 1) - col) - 1 };
 	else
 		v = (struct ckpt_view){ bar + 1, (size_t)(end - bar) - 1 };
 	return arena_copy(&s->arena, v, s->base.err).p;
 }
 
-static int try_layout(struct sql_store *s, const struct layout *l, const struct ckpt_config *config,
-		struct columns *checkpoints)
+static int try_layout(struct sql_store *s, const struct layout *l,
+		const struct ckpt_config *config, struct columns *checkpoints)
 {
 	struct columns writes;
 	bool fits;
@@ -186,7 +203,8 @@ static int try_layout(struct sql_store *s, const struct layout *l, const struct 
 		return s->base.err->code;
 	s->has_writes = has_all(&writes, l->writes.required);
 	fits = has_all(checkpoints, l->checkpoints.required) &&
-	       (s->has_writes || (l->writes.may_lack && !writes.is_table && !writes.is_view));
+	       (s->has_writes || (l->writes.may_lack && !writes.is_table &&
+						 !writes.is_view));
 	if (fits) {
 		s->layout = l;
 		for (size_t i = 0; i < CHECKPOINT_COLS; i++)
@@ -197,7 +215,8 @@ static int try_layout(struct sql_store *s, const struct layout *l, const struct 
 		if (s->has_writes)
 			note_unknown(&writes, &l->writes, config);
 		else if (config->note)
-			config->note(config->arg, "the store has no table of pending writes");
+			config->note(config->arg,
+					"the store has no table of pending writes");
 	}
 	ckpt_buf_free(&writes.names);
 	return s->base.err->code ? s->base.err->code : fits;
@@ -210,7 +229,9 @@ static int detect(struct sql_store *s, const struct ckpt_config *config)
 
 	for (size_t i = 0; layouts[i] && rc == 0; i++) {
 		if (strcmp(layouts[i]->engine, s->conn->driver->name) != 0 ||
-				(config->layout && strcmp(config->layout, layouts[i]->name) != 0))
+				(config->layout &&
+						strcmp(config->layout,
+								layouts[i]->name) != 0))
 			continue;
 		ckpt_buf_free(&checkpoints.names);
 		rc = try_layout(s, layouts[i], config, &checkpoints);
@@ -274,10 +295,14 @@ static int sample_writers(struct sql_store *s, unsigned *writers)
 
 	*writers = 0;
 	ckpt_buf_addf(&sql,
-			"WITH span AS (SELECT min(rowid) AS a, max(rowid) AS z FROM %1$s), "
-			"step(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM step WHERE i < %2$d) "
-			"SELECT type, CASE WHEN type = 'json' OR type IS NULL THEN %3$s END FROM step, "
-			"span JOIN %1$s AS c ON c.rowid = (SELECT rowid FROM %1$s WHERE rowid >= "
+			"WITH span AS (SELECT min(rowid) AS a, max(rowid) AS z FROM "
+	                "%1$s), "
+			"step(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM step WHERE i < "
+	                "%2$d) "
+			"SELECT type, CASE WHEN type = 'json' OR type IS NULL THEN %3$s "
+	                "END FROM step, "
+			"span JOIN %1$s AS c ON c.rowid = (SELECT rowid FROM %1$s WHERE "
+	                "rowid >= "
 			"span.a + (span.z - span.a) * step.i / %2$d LIMIT 1)",
 			s->layout->checkpoints.name, SAMPLES, s->layout->cols[COL_BODY]);
 	if (sql.failed)

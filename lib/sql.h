@@ -14,8 +14,8 @@ struct sql_store {
 	struct conn *conn;
 	const struct layout *layout;
 	bool has_writes;
-	struct arena arena;             /* column texts, as long as the store */
-	const char *cols[CHECKPOINT_COLS];      /* {name|default} resolved */
+	struct arena arena;                /* column texts, as long as the store */
+	const char *cols[CHECKPOINT_COLS]; /* {name|default} resolved */
 	const char *write_cols[WRITE_COLS];
 };
 

@@ -11,7 +11,7 @@ struct sql_scan {
 	struct ckpt_scan base;
 	struct ckpt_pick pick;
 	struct cursor *cur;
-	struct arena arena;     /* of the current step */
+	struct arena arena; /* of the current step */
 	char *sql;
 	size_t ncols;
 	int64_t given;
@@ -33,7 +33,8 @@ static const size_t cols_at[] = {
 
 struct cell sql_key_cell(struct ckpt_view v, bool blob)
 {
-	return (struct cell){ .kind = v.p ? blob ? CELL_BLOB : CELL_TEXT : CELL_NULL, .v = v };
+	return (struct cell){ .kind = v.p ? blob ? CELL_BLOB : CELL_TEXT : CELL_NULL,
+		.v = v };
 }
 
 static struct sql_scan *scan_of(struct ckpt_scan *s)
@@ -43,7 +44,8 @@ static struct sql_scan *scan_of(struct ckpt_scan *s)
 
 /* ---- the statement ------------------------------------------------------------------------------ */
 
-static void add_bounds(struct ckpt_buf *b, const struct layout *l, const struct ckpt_key *key)
+static void add_bounds(
+		struct ckpt_buf *b, const struct layout *l, const struct ckpt_key *key)
 {
 	const struct ckpt_view part[3] = { key->thread, key->ns, key->id };
 	const char *word = " WHERE ";
@@ -56,7 +58,8 @@ static void add_bounds(struct ckpt_buf *b, const struct layout *l, const struct 
 	}
 }
 
-static void add_order(struct ckpt_buf *b, const struct layout *l, bool descending, size_t nkeys)
+static void add_order(
+		struct ckpt_buf *b, const struct layout *l, bool descending, size_t nkeys)
 {
 	const char *way = descending ? " DESC" : "";
 
@@ -66,7 +69,8 @@ static void add_order(struct ckpt_buf *b, const struct layout *l, bool descendin
 
 /* The namespace before the last one in its thread, else the last of the thread before: each is
  * one seek, where a comparison of both columns at once would walk over the thread's rows. */
-static void add_heads(struct ckpt_buf *b, const struct sql_scan *s, const struct layout *l)
+static void add_heads(
+		struct ckpt_buf *b, const struct sql_scan *s, const struct layout *l)
 {
 	ckpt_buf_addf(b, "SELECT %s, %s, %s FROM %s", l->key[0], l->key[1], l->key[2],
 			l->checkpoints.name);
@@ -89,7 +93,9 @@ static int compose(struct sql_scan *s, const struct sql_store *store)
 	if (s->pick.depth == CKPT_HEADS) {
 		add_heads(&b, s, l);
 	} else if (s->pick.depth == CKPT_SPANS) {
-		ckpt_buf_addf(&b, "SELECT %1$s, %2$s, max(%3$s), min(%3$s), count(*) FROM %4$s",
+		ckpt_buf_addf(&b,
+				"SELECT %1$s, %2$s, max(%3$s), min(%3$s), count(*) FROM "
+		                "%4$s",
 				l->key[0], l->key[1], l->key[2], l->checkpoints.name);
 		add_bounds(&b, l, &s->pick.key);
 		ckpt_buf_addf(&b, " GROUP BY %s, %s", l->key[0], l->key[1]);
@@ -138,7 +144,8 @@ static int start(struct sql_scan *s)
 	return sql_query(&s->cur, store, s->sql, args, 6);
 }
 
-int sql_scan(struct ckpt_scan **out, struct ckpt_store *store, const struct ckpt_pick *pick)
+int sql_scan(struct ckpt_scan **out, struct ckpt_store *store,
+		const struct ckpt_pick *pick)
 {
 	struct sql_scan *s = calloc(1, sizeof(*s));
 
@@ -170,20 +177,22 @@ void sql_scan_done(struct ckpt_scan *scan)
 
 /* ---- rows --------------------------------------------------------------------------------------- */
 
-static struct ckpt_view text_of(struct arena *a, const struct cell *c, struct ckpt_error *err)
+static struct ckpt_view text_of(
+		struct arena *a, const struct cell *c, struct ckpt_error *err)
 {
 	struct ckpt_buf b = { 0 };
 	struct ckpt_view v;
 
 	if (c->kind != CELL_INT)
 		return c->v;
-	ckpt_buf_addf(&b, "%lld", (long long)c->i);     /* a number where a text should be */
+	ckpt_buf_addf(&b, "%lld", (long long)c->i); /* a number where a text should be */
 	v = arena_copy(a, ckpt_buf_view(&b), err);
 	ckpt_buf_free(&b);
 	return v;
 }
 
-static void fill_key(struct sql_scan *s, const struct cell *row, struct ckpt_checkpoint *out)
+static void fill_key(
+		struct sql_scan *s, const struct cell *row, struct ckpt_checkpoint *out)
 {
 	struct ckpt_error *err = s->base.store->err;
 	struct ckpt_view *part[3] = { &out->key.thread, &out->key.ns, &out->key.id };
@@ -304,7 +313,8 @@ static bool in_namespace(const struct sql_scan *s, const struct cell *row)
 	const struct ckpt_key *k = &s->pick.key;
 
 	return !k->ns.p || (ckpt_view_eq(row[COL_NS].v, k->ns) &&
-			(row[COL_NS].kind == CELL_BLOB) == !!(k->blob & CKPT_BLOB_NS));
+					   (row[COL_NS].kind == CELL_BLOB) ==
+							   !!(k->blob & CKPT_BLOB_NS));
 }
 
 int sql_scan_next(struct ckpt_scan *scan, struct ckpt_checkpoint *out)
@@ -344,11 +354,12 @@ static int in_library_order(const void *a, const void *b)
 	return d ? d : (x->seq > y->seq) - (x->seq < y->seq);
 }
 
-static void fill_write(struct ckpt_write *w, const struct cell *row, bool bodies, struct arena *arena,
-		struct ckpt_error *err)
+static void fill_write(struct ckpt_write *w, const struct cell *row, bool bodies,
+		struct arena *arena, struct ckpt_error *err)
 {
 	struct ckpt_view part[4];
-	static const enum write_col text[4] = { WCOL_TASK, WCOL_PATH, WCOL_CHANNEL, WCOL_TYPE };
+	static const enum write_col text[4] = { WCOL_TASK, WCOL_PATH, WCOL_CHANNEL,
+		WCOL_TYPE };
 
 	for (size_t i = 0; i < 4; i++) {
 		part[i] = text_of(arena, &row[text[i]], err);
@@ -356,15 +367,20 @@ static void fill_write(struct ckpt_write *w, const struct cell *row, bool bodies
 			part[i] = arena_copy(arena, part[i], err);
 	}
 	*w = (struct ckpt_write){
-		.task = part[0], .path = part[1], .channel = part[2], .type = part[3],
-		.idx = row[WCOL_IDX].i, .size = size_of(&row[WCOL_SIZE]), .seq = row[WCOL_SEQ].i,
+		.task = part[0],
+		.path = part[1],
+		.channel = part[2],
+		.type = part[3],
+		.idx = row[WCOL_IDX].i,
+		.size = size_of(&row[WCOL_SIZE]),
+		.seq = row[WCOL_SEQ].i,
 	};
 	if (bodies && row[WCOL_BODY].v.p)
 		w->body = arena_copy(arena, row[WCOL_BODY].v, err);
 }
 
-static int collect(struct cursor *cur, struct ckpt_checkpoint *out, bool bodies, struct arena *arena,
-		struct ckpt_error *err)
+static int collect(struct cursor *cur, struct ckpt_checkpoint *out, bool bodies,
+		struct arena *arena, struct ckpt_error *err)
 {
 	struct cell row[WRITE_COLS];
 	struct ckpt_write *list = NULL;
@@ -392,7 +408,8 @@ static int collect(struct cursor *cur, struct ckpt_checkpoint *out, bool bodies,
 	return err->code;
 }
 
-int sql_writes(struct sql_store *s, struct ckpt_checkpoint *out, bool bodies, struct arena *arena)
+int sql_writes(struct sql_store *s, struct ckpt_checkpoint *out, bool bodies,
+		struct arena *arena)
 {
 	const struct layout *l = s->layout;
 	const struct ckpt_key *k = &out->key;
@@ -409,8 +426,9 @@ int sql_writes(struct sql_store *s, struct ckpt_checkpoint *out, bool bodies, st
 		return s->base.err->code;
 	for (size_t i = 0; i < ncols; i++)
 		ckpt_buf_addf(&sql, "%s%s", i ? ", " : "SELECT ", s->write_cols[i]);
-	ckpt_buf_addf(&sql, " FROM %s WHERE %s = $1 AND %s = $2 AND %s = $3", l->writes.name,
-			l->write_key[0], l->write_key[1], l->write_key[2]);
+	ckpt_buf_addf(&sql, " FROM %s WHERE %s = $1 AND %s = $2 AND %s = $3",
+			l->writes.name, l->write_key[0], l->write_key[1],
+			l->write_key[2]);
 	if (sql.failed)
 		return ckpt_fail(s->base.err, CKPT_ENOMEM, "out of memory");
 	if (sql_query(&cur, s, sql.p, args, 3) == 0) {

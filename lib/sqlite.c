@@ -19,7 +19,7 @@ struct sqlite_conn {
 	struct conn base;
 	sqlite3 *db;
 	struct sqlite_file file;
-	sqlite3_stmt *idle[IDLE_MAX];   /* statements to use again: a scan repeats a few */
+	sqlite3_stmt *idle[IDLE_MAX]; /* statements to use again: a scan repeats a few */
 	unsigned next_idle;
 };
 
@@ -66,19 +66,24 @@ static int sqlite_fault(struct sqlite_conn *c, int rc, const char *doing)
 	}
 	ckpt_fail(c->base.err, code, "%s '%s': %s", doing, c->file.path,
 			c->db ? sqlite3_errmsg(c->db) : sqlite3_errstr(rc));
-	if (rc == SQLITE_READONLY_ROLLBACK || (code == CKPT_EIO && sqlite_hot_journal(&c->file))) {
+	if (rc == SQLITE_READONLY_ROLLBACK ||
+			(code == CKPT_EIO && sqlite_hot_journal(&c->file))) {
 		c->base.err->code = CKPT_EREFUSED;
-		ckpt_hint(c->base.err, "an interrupted write is still in '%s-journal'; opening the "
-				       "store once with its application rolls it back", c->file.path);
+		ckpt_hint(c->base.err,
+				"an interrupted write is still in '%s-journal'; opening "
+		                "the "
+				"store once with its application rolls it back",
+				c->file.path);
 	} else if (code == CKPT_EBUSY) {
-		ckpt_hint(c->base.err, "another process holds the lock; try again, or raise --lock-wait");
+		ckpt_hint(c->base.err, "another process holds the lock; try again, or "
+		                       "raise --lock-wait");
 	}
 	return c->base.err->code;
 }
 
 /* A store is data from somebody else: it may name functions and tables we never asked for. */
-static int only_reading(void *arg, int action, const char *a, const char *b, const char *db,
-		const char *trigger)
+static int only_reading(void *arg, int action, const char *a, const char *b,
+		const char *db, const char *trigger)
 {
 	(void)arg, (void)a, (void)b, (void)db, (void)trigger;
 	switch (action) {
@@ -110,16 +115,19 @@ static int harden(struct sqlite_conn *c)
 		rc = sqlite3_db_config(c->db, config[i].verb, config[i].on, (int *)NULL);
 	/* before anything reads the file: exclusive means a WAL index in memory, no -shm */
 	if (rc == SQLITE_OK && c->file.how == SQLITE_QUIET)
-		rc = sqlite3_exec(c->db, "PRAGMA locking_mode=EXCLUSIVE", NULL, NULL, NULL);
+		rc = sqlite3_exec(
+				c->db, "PRAGMA locking_mode=EXCLUSIVE", NULL, NULL, NULL);
 	if (rc == SQLITE_OK)
 		rc = sqlite3_exec(c->db,
-				"PRAGMA query_only=1; PRAGMA cell_size_check=1; PRAGMA mmap_size=0;"
+				"PRAGMA query_only=1; PRAGMA cell_size_check=1; PRAGMA "
+		                "mmap_size=0;"
 				"PRAGMA cache_size=-2048; PRAGMA temp_store=2",
 				NULL, NULL, NULL);
 	/* the last to close would move the WAL into the file; as owner of an idle store we have
 	   none to move, and closing takes our empty side files away */
 	if (rc == SQLITE_OK && c->file.how != SQLITE_OWNER)
-		rc = sqlite3_db_config(c->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, (int *)NULL);
+		rc = sqlite3_db_config(
+				c->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, (int *)NULL);
 	if (rc == SQLITE_OK)
 		rc = sqlite3_set_authorizer(c->db, only_reading, NULL);
 	return rc == SQLITE_OK ? 0 : sqlite_fault(c, rc, "cannot open store");
@@ -158,13 +166,15 @@ static void sqlite_close(struct conn *conn)
 /* BEGIN alone takes no lock; the first read does, so that read belongs to opening. */
 static int begin(struct sqlite_conn *c)
 {
-	int rc = sqlite3_exec(c->db, "BEGIN; SELECT count(*) FROM sqlite_master", NULL, NULL, NULL);
+	int rc = sqlite3_exec(c->db, "BEGIN; SELECT count(*) FROM sqlite_master", NULL,
+			NULL, NULL);
 
 	return rc == SQLITE_OK ? 0 : sqlite_fault(c, rc, "cannot read store");
 }
 
 /* One try, as things stand at this moment. */
-static int try_open(struct sqlite_conn *c, const char *where, const struct ckpt_config *config)
+static int try_open(struct sqlite_conn *c, const char *where,
+		const struct ckpt_config *config)
 {
 	int64_t ms = config->lock_wait / 1000000;
 	int rc;
@@ -182,7 +192,8 @@ static int try_open(struct sqlite_conn *c, const char *where, const struct ckpt_
  * then a read-only open finds nothing to join, and the next look decides otherwise. */
 static bool side_files_vanished(const struct sqlite_conn *c)
 {
-	return c->file.wal_format && c->file.how == SQLITE_SHARED && c->base.err->code == CKPT_EIO;
+	return c->file.wal_format && c->file.how == SQLITE_SHARED &&
+	       c->base.err->code == CKPT_EIO;
 }
 
 static void forget(struct sqlite_conn *c)
@@ -194,8 +205,8 @@ static void forget(struct sqlite_conn *c)
 	sqlite3_sleep(2);
 }
 
-static int sqlite_open(struct conn **out, const char *where, const struct ckpt_config *config,
-		struct ckpt_error *err)
+static int sqlite_open(struct conn **out, const char *where,
+		const struct ckpt_config *config, struct ckpt_error *err)
 {
 	struct sqlite_conn *c = calloc(1, sizeof(*c));
 
@@ -205,7 +216,8 @@ static int sqlite_open(struct conn **out, const char *where, const struct ckpt_c
 	c->base.driver = &sqlite_driver;
 	c->base.err = err;
 	for (int tries = 0; try_open(c, where, config) < 0 && side_files_vanished(c) &&
-			tries < OPEN_TRIES; tries++)
+			    tries < OPEN_TRIES;
+			tries++)
 		forget(c);
 	if (err->code) {
 		sqlite_close(&c->base);
@@ -341,7 +353,8 @@ static int sqlite_settle(struct conn *conn)
 		return 0;
 	ckpt_fail(c->base.err, CKPT_EBUSY, "store '%s' was written to while it was read",
 			c->file.path);
-	ckpt_hint(c->base.err, "try again; as the owner of the file it can be read beside a writer");
+	ckpt_hint(c->base.err, "try again; as the owner of the file it can be read "
+	                       "beside a writer");
 	return CKPT_EBUSY;
 }
 

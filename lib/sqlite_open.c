@@ -18,8 +18,8 @@
 
 #include "sqlite_open.h"
 
-#define WAL_FORMAT 2    /* header bytes 18 and 19 */
-#define SHM_DMS 128     /* the byte of -shm on which every connection holds a shared lock */
+#define WAL_FORMAT 2 /* header bytes 18 and 19 */
+#define SHM_DMS 128  /* the byte of -shm on which every connection holds a shared lock */
 
 static char *with_suffix(const char *path, const char *suffix)
 {
@@ -56,7 +56,8 @@ static bool same_witness(const struct sqlite_witness *a, const struct sqlite_wit
 
 static struct sqlite_file witnesses(const char *path)
 {
-	return (struct sqlite_file){ .db = look(path, ""), .wal = look(path, "-wal"),
+	return (struct sqlite_file){ .db = look(path, ""),
+		.wal = look(path, "-wal"),
 		.journal = look(path, "-journal") };
 }
 
@@ -77,8 +78,9 @@ bool sqlite_hot_journal(const struct sqlite_file *f)
 static bool held(const char *path)
 {
 	char *shm = with_suffix(path, "-shm");
-	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = SHM_DMS,
-		.l_len = 1 };
+	struct flock lock = {
+		.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = SHM_DMS, .l_len = 1
+	};
 	int fd = shm ? open(shm, O_RDONLY | O_CLOEXEC) : -1;
 	bool yes = false;
 
@@ -127,11 +129,13 @@ static int read_header(uint8_t header[static 100], size_t *n, const char *path,
 	ssize_t got;
 
 	if (fd < 0)
-		return ckpt_fail(err, CKPT_EIO, "cannot open store '%s': %s", path, strerror(errno));
+		return ckpt_fail(err, CKPT_EIO, "cannot open store '%s': %s", path,
+				strerror(errno));
 	got = read(fd, header, 100);
 	close(fd);
 	if (got < 0)
-		return ckpt_fail(err, CKPT_EIO, "cannot read store '%s': %s", path, strerror(errno));
+		return ckpt_fail(err, CKPT_EIO, "cannot read store '%s': %s", path,
+				strerror(errno));
 	*n = (size_t)got;
 	return 0;
 }
@@ -142,7 +146,7 @@ static enum sqlite_how decide_wal(const struct sqlite_file *f)
 	bool side_files = f->wal.there || look(f->path, "-shm").there;
 	bool empty = !f->wal.there || f->wal.st.st_size == 0, live = held(f->path);
 	bool ours = f->db.st.st_uid == geteuid() && access(f->path, W_OK) == 0 &&
-		    folder_writable(f->path);
+	            folder_writable(f->path);
 
 	/* readers like ourselves beside us: whoever closes last has to tidy up */
 	if (ours && empty && (live || !side_files))
@@ -155,7 +159,8 @@ int sqlite_file_decide(struct sqlite_file *out, const char *path, struct ckpt_er
 	static const char *const query[] = {
 		[SQLITE_SHARED] = "?mode=ro",
 		[SQLITE_OWNER] = "?mode=rw",
-		[SQLITE_QUIET] = "?mode=ro&vfs=unix-none",      /* with a WAL: its index in memory */
+		[SQLITE_QUIET] =
+				"?mode=ro&vfs=unix-none", /* with a WAL: its index in memory */
 	};
 	static const char no_wal[] = "?mode=ro&immutable=1";
 	uint8_t header[100] = { 0 };
@@ -166,22 +171,27 @@ int sqlite_file_decide(struct sqlite_file *out, const char *path, struct ckpt_er
 	if (!out->path)
 		return ckpt_fail(err, CKPT_ENOMEM, "out of memory");
 	if (!out->db.there)
-		return ckpt_fail(err, CKPT_EMISSING, "no store '%s' (nothing was created)", path);
+		return ckpt_fail(err, CKPT_EMISSING,
+				"no store '%s' (nothing was created)", path);
 	if (!S_ISREG(out->db.st.st_mode))
 		return ckpt_fail(err, CKPT_EMISSING, "'%s' is %s, not a store", path,
-				S_ISDIR(out->db.st.st_mode) ? "a folder" : "not a regular file");
+				S_ISDIR(out->db.st.st_mode) ? "a folder"
+							    : "not a regular file");
 	if (read_header(header, &n, path, err) < 0)
 		return err->code;
 	if (n && (n < 16 || memcmp(header, "SQLite format 3", 16) != 0))
-		return ckpt_fail(err, CKPT_ECORRUPT, "'%s' is not a SQLite database", path);
+		return ckpt_fail(err, CKPT_ECORRUPT, "'%s' is not a SQLite database",
+				path);
 	out->how = SQLITE_SHARED;
 	out->wal_format = header[18] == WAL_FORMAT || header[19] == WAL_FORMAT;
 	if (out->wal_format)
 		out->how = decide_wal(out);
 	out->flags = SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX |
-		     (out->how == SQLITE_OWNER ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY);
-	out->uri = uri_of(path, out->how == SQLITE_QUIET && !out->wal.there ? no_wal :
-			query[out->how]);
+	             (out->how == SQLITE_OWNER ? SQLITE_OPEN_READWRITE
+					       : SQLITE_OPEN_READONLY);
+	out->uri = uri_of(path, out->how == SQLITE_QUIET && !out->wal.there
+						? no_wal
+						: query[out->how]);
 	if (!out->uri)
 		return ckpt_fail(err, CKPT_ENOMEM, "out of memory");
 	return 0;

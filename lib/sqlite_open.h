@@ -10,12 +10,12 @@
 #include "driver.h"
 
 enum sqlite_how {
-	SQLITE_SHARED,  /* mode=ro with locks: rollback journal, or a live writer's side files */
-	SQLITE_OWNER,   /* mode=rw, query_only: an idle WAL file of ours; side files vanish again */
-	SQLITE_QUIET    /* no locks, no side files made; only good if nothing changed meanwhile */
+	SQLITE_SHARED, /* mode=ro with locks: rollback journal, or a live writer's side files */
+	SQLITE_OWNER, /* mode=rw, query_only: an idle WAL file of ours; side files vanish again */
+	SQLITE_QUIET /* no locks, no side files made; only good if nothing changed meanwhile */
 };
 
-struct sqlite_witness {         /* what would tell of a write */
+struct sqlite_witness { /* what would tell of a write */
 	bool there;
 	struct stat st;
 };

@@ -10,7 +10,7 @@
 
 struct name_form {
 	const char *prefix;
-	const struct backend *backend;  /* NULL: known, but not read by this program */
+	const struct backend *backend; /* NULL: known, but not read by this program */
 	/* What the backend opens, from what follows the prefix; NULL: as it is. */
 	char *(*rest)(const char *name, const char *rest, struct ckpt_error *);
 };
@@ -30,8 +30,10 @@ static char *duplicate(const char *s, size_t n, struct ckpt_error *err)
 static char *from_sqlalchemy(const char *name, const char *rest, struct ckpt_error *err)
 {
 	if (strncmp(rest, "//", 2) != 0) {
-		ckpt_fail(err, CKPT_EUSAGE, "store '%s': a SQLite URI is sqlite:///relative.db or "
-					    "sqlite:////absolute.db", name);
+		ckpt_fail(err, CKPT_EUSAGE,
+				"store '%s': a SQLite URI is sqlite:///relative.db or "
+				"sqlite:////absolute.db",
+				name);
 		return NULL;
 	}
 	rest += 2;
@@ -48,7 +50,9 @@ static char *from_file_uri(const char *name, const char *rest, struct ckpt_error
 	const char *query = rest[n] == '?' ? rest + n + 1 : "";
 
 	if (*query && strcmp(query, "mode=ro") != 0 && strcmp(query, "mode=rw") != 0) {
-		ckpt_fail(err, CKPT_EUSAGE, "store '%s': of the URI's options only mode is known", name);
+		ckpt_fail(err, CKPT_EUSAGE,
+				"store '%s': of the URI's options only mode is known",
+				name);
 		return NULL;
 	}
 	if (strncmp(rest, "///", 3) == 0) {
@@ -58,7 +62,8 @@ static char *from_file_uri(const char *name, const char *rest, struct ckpt_error
 	for (size_t i = 0; i < n; i++) {
 		char c = rest[i];
 
-		if (c == '%' && i + 2 < n && strspn(rest + i + 1, "0123456789abcdefABCDEF") >= 2) {
+		if (c == '%' && i + 2 < n &&
+				strspn(rest + i + 1, "0123456789abcdefABCDEF") >= 2) {
 			const char hex[3] = { rest[i + 1], rest[i + 2], 0 };
 
 			c = (char)strtol(hex, NULL, 16);
@@ -127,7 +132,7 @@ static char *masked(const char *name, struct ckpt_error *err)
 		ckpt_buf_puts(&b, "***");
 		at = host;
 	}
-	for (const char *p; (p = strstr(at, "password")); ) {
+	for (const char *p; (p = strstr(at, "password"));) {
 		p += 8;
 		p += strspn(p, " ");
 		if (*p != '=') {
@@ -202,14 +207,14 @@ static void suggest(struct ckpt_error *err, const char *where)
 	if (dir)
 		closedir(dir);
 	if (found.n && !found.failed)
-		ckpt_hint(err, "%s that are LangGraph stores: %s", n ? "files there" : "files here",
-				found.p);
+		ckpt_hint(err, "%s that are LangGraph stores: %s",
+				n ? "files there" : "files here", found.p);
 	ckpt_buf_free(&path);
 	ckpt_buf_free(&found);
 }
 
-int ckpt_store_open(struct ckpt_store **out, const char *name, const struct ckpt_config *config,
-		struct ckpt_error *err)
+int ckpt_store_open(struct ckpt_store **out, const char *name,
+		const struct ckpt_config *config, struct ckpt_error *err)
 {
 	const struct name_form *f = form_of(name);
 	char *shown = masked(name, err), *where = NULL;
@@ -218,8 +223,10 @@ int ckpt_store_open(struct ckpt_store **out, const char *name, const struct ckpt
 	if (!shown)
 		return err->code;
 	if (!f->backend)
-		ckpt_fail(err, CKPT_EUNSUPPORTED, "'%s' is not a SQLite store, and this version reads "
-						  "no other", shown);
+		ckpt_fail(err, CKPT_EUNSUPPORTED,
+				"'%s' is not a SQLite store, and this version reads "
+				"no other",
+				shown);
 	else if (!*name)
 		ckpt_fail(err, CKPT_EMISSING, "the store's name is empty");
 	else if (f->rest)
@@ -227,7 +234,8 @@ int ckpt_store_open(struct ckpt_store **out, const char *name, const struct ckpt
 	else
 		where = duplicate(name, strlen(name), err);
 	if (where && strcmp(where, ":memory:") == 0)
-		ckpt_fail(err, CKPT_EMISSING, "a store in memory belongs to its own process alone");
+		ckpt_fail(err, CKPT_EMISSING,
+				"a store in memory belongs to its own process alone");
 	if (!err->code && f->backend->open(out, where, config, err) == CKPT_EMISSING)
 		suggest(err, where);
 	free(where);
@@ -263,7 +271,8 @@ void ckpt_store_close(struct ckpt_store *s)
 		s->backend->close(s);
 }
 
-int ckpt_scan_open(struct ckpt_scan **out, struct ckpt_store *s, const struct ckpt_pick *pick)
+int ckpt_scan_open(struct ckpt_scan **out, struct ckpt_store *s,
+		const struct ckpt_pick *pick)
 {
 	*out = NULL;
 	return s->err->code ? s->err->code : s->backend->scan(out, s, pick);
@@ -280,8 +289,8 @@ void ckpt_scan_close(struct ckpt_scan *scan)
 		scan->store->backend->done(scan);
 }
 
-int ckpt_scan_one(struct ckpt_scan **scan, struct ckpt_store *s, const struct ckpt_pick *pick,
-		struct ckpt_checkpoint *out)
+int ckpt_scan_one(struct ckpt_scan **scan, struct ckpt_store *s,
+		const struct ckpt_pick *pick, struct ckpt_checkpoint *out)
 {
 	int rc = ckpt_scan_open(scan, s, pick);
 

@@ -12,42 +12,48 @@
 #define READER_DEPTH 1024
 
 enum token_kind {
-	TOKEN_NIL, TOKEN_BOOL, TOKEN_INT, TOKEN_UINT, TOKEN_FLOAT,
-	TOKEN_NUM,              /* JSON number: its text is in `s`, digits untouched (also NaN, Infinity) */
-	TOKEN_STR,              /* `s`; msgpack: as stored, maybe not UTF-8; JSON: decoded, see below */
-	TOKEN_BIN, TOKEN_EXT,   /* `s` is the payload, `ext` its code; the payload has been passed over */
-	TOKEN_ARRAY, TOKEN_MAP, /* opened; `n` items or pairs follow (TOKEN_OPEN for JSON), then END */
+	TOKEN_NIL,
+	TOKEN_BOOL,
+	TOKEN_INT,
+	TOKEN_UINT,
+	TOKEN_FLOAT,
+	TOKEN_NUM, /* JSON number: its text is in `s`, digits untouched (also NaN, Infinity) */
+	TOKEN_STR, /* `s`; msgpack: as stored, maybe not UTF-8; JSON: decoded, see below */
+	TOKEN_BIN,
+	TOKEN_EXT, /* `s` is the payload, `ext` its code; the payload has been passed over */
+	TOKEN_ARRAY,
+	TOKEN_MAP, /* opened; `n` items or pairs follow (TOKEN_OPEN for JSON), then END */
 	TOKEN_END
 };
 #define TOKEN_OPEN UINT64_MAX
 
 struct token {
 	enum token_kind kind;
-	bool b;                 /* BOOL; STR of JSON: a lone surrogate was stored (WTF-8 in `s`) */
+	bool b; /* BOOL; STR of JSON: a lone surrogate was stored (WTF-8 in `s`) */
 	int ext;
 	int64_t i;
 	uint64_t u, n;
 	double f;
-	struct ckpt_view s;     /* borrowed; JSON strings with escapes: until the next call */
-	size_t at;              /* offset of the token's first byte from `base` */
+	struct ckpt_view s; /* borrowed; JSON strings with escapes: until the next call */
+	size_t at;          /* offset of the token's first byte from `base` */
 };
 
 struct reader_level {
-	uint64_t left;          /* values to come at this level; JSON: unused */
-	const uint8_t *resume;  /* where to go on after this level, or NULL: right here */
-	const uint8_t *end;     /* the end that was in force outside this level */
-	uint8_t kind;           /* TOKEN_ARRAY, TOKEN_MAP, or TOKEN_EXT for one pushed value */
-	uint8_t state;          /* JSON: what may come next */
+	uint64_t left;         /* values to come at this level; JSON: unused */
+	const uint8_t *resume; /* where to go on after this level, or NULL: right here */
+	const uint8_t *end;    /* the end that was in force outside this level */
+	uint8_t kind;  /* TOKEN_ARRAY, TOKEN_MAP, or TOKEN_EXT for one pushed value */
+	uint8_t state; /* JSON: what may come next */
 };
 
 struct reader {
 	const struct reader_ops *ops;
 	const uint8_t *base, *at, *end;
 	unsigned depth;
-	const char *why;        /* NULL, or the reason of the first failure */
-	size_t why_at;          /* its offset from `base` */
-	struct ckpt_buf scratch;        /* JSON: the current decoded string */
-	struct reader_level levels[READER_DEPTH + 1];   /* not initialised beyond depth */
+	const char *why;         /* NULL, or the reason of the first failure */
+	size_t why_at;           /* its offset from `base` */
+	struct ckpt_buf scratch; /* JSON: the current decoded string */
+	struct reader_level levels[READER_DEPTH + 1]; /* not initialised beyond depth */
 };
 
 struct reader_ops {
@@ -87,7 +93,8 @@ void msgpack_map(struct ckpt_buf *, uint64_t n);
 
 /* JSON text. Strings: see ckpt_json_string; `wtf8` also takes surrogates (from a JSON reader). */
 bool json_string(struct ckpt_buf *, struct ckpt_view, bool wtf8);
-void json_float(struct ckpt_buf *, double);     /* shortest that reads back equal, with . or e */
+void json_float(struct ckpt_buf *,
+		double); /* shortest that reads back equal, with . or e */
 void json_int(struct ckpt_buf *, int64_t);
 void json_uint(struct ckpt_buf *, uint64_t);
 

@@ -9,7 +9,7 @@
 struct trace_conn {
 	struct conn base;
 	struct conn *inner;
-	struct ckpt_config config;      /* a copy: the caller's may be gone by then */
+	struct ckpt_config config; /* a copy: the caller's may be gone by then */
 };
 
 struct trace_cursor {
@@ -103,8 +103,9 @@ int trace_wrap(struct conn **out, struct conn *inner, const struct ckpt_config *
 
 	if (!c)
 		return ckpt_fail(inner->err, CKPT_ENOMEM, "out of memory");
-	c->base = (struct conn){ .driver = &trace_driver, .err = inner->err,
-		.tentative = inner->tentative };
+	c->base = (struct conn){
+		.driver = &trace_driver, .err = inner->err, .tentative = inner->tentative
+	};
 	c->inner = inner;
 	c->config = *config;
 	*out = &c->base;

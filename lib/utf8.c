@@ -95,16 +95,16 @@ bool utf8_harmful(uint32_t cp)
 	static const struct {
 		uint32_t from, to;
 	} bad[] = {
-		{ 0x0, 0x1f },          /* C0, line breaks and tabs too */
-		{ 0x7f, 0x9f },         /* DEL and C1 */
-		{ 0x61c, 0x61c },       /* Arabic letter mark */
-		{ 0x200b, 0x200b },     /* zero width space */
-		{ 0x200e, 0x200f },     /* left-to-right and right-to-left marks */
-		{ 0x2028, 0x202e },     /* line separators, embeddings, overrides */
-		{ 0x2060, 0x2069 },     /* word joiner, invisible operators, isolates */
-		{ 0xfeff, 0xfeff },     /* byte order mark */
-		{ 0xfff9, 0xfffb },     /* interlinear annotation */
-		{ 0xe0000, 0xe007f },   /* tags: text that no one sees */
+		{ 0x0, 0x1f },        /* C0, line breaks and tabs too */
+		{ 0x7f, 0x9f },       /* DEL and C1 */
+		{ 0x61c, 0x61c },     /* Arabic letter mark */
+		{ 0x200b, 0x200b },   /* zero width space */
+		{ 0x200e, 0x200f },   /* left-to-right and right-to-left marks */
+		{ 0x2028, 0x202e },   /* line separators, embeddings, overrides */
+		{ 0x2060, 0x2069 },   /* word joiner, invisible operators, isolates */
+		{ 0xfeff, 0xfeff },   /* byte order mark */
+		{ 0xfff9, 0xfffb },   /* interlinear annotation */
+		{ 0xe0000, 0xe007f }, /* tags: text that no one sees */
 	};
 	size_t i;
 

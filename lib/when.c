@@ -51,9 +51,8 @@ int64_t ckpt_time_of_id(struct ckpt_view id)
 
 /* ---- calendar ---------------------------------------------------------------------- */
 
-static const int days_before[13] = {
-	0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334, 365
-};
+static const int days_before[13] = { 0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304,
+	334, 365 };
 
 static bool is_leap(int year)
 {
@@ -77,7 +76,7 @@ static int days_until(int year, int month)
 static bool add_scaled(int64_t *sum, int64_t n, int64_t unit)
 {
 	return !__builtin_mul_overflow(n, unit, &n) &&
-		!__builtin_add_overflow(*sum, n, sum);
+	       !__builtin_add_overflow(*sum, n, sum);
 }
 
 /* ---- reading times ----------------------------------------------------------------- */
@@ -208,17 +207,13 @@ struct unit {
 	int64_t value;
 };
 
-static const struct unit duration_units[] = {
-	{ "s", SECOND }, { "min", 60 * SECOND }, { "h", 3600 * SECOND }, { "d", DAY },
-	{ "w", 7 * DAY }, { NULL, 0 }
-};
+static const struct unit duration_units[] = { { "s", SECOND }, { "min", 60 * SECOND },
+	{ "h", 3600 * SECOND }, { "d", DAY }, { "w", 7 * DAY }, { NULL, 0 } };
 
-static const struct unit size_units[] = {
-	{ "B", 1 }, { "kB", 1000 }, { "KB", 1000 }, { "MB", 1000000 },
-	{ "GB", 1000000000 }, { "TB", INT64_C(1000000000000) },
+static const struct unit size_units[] = { { "B", 1 }, { "kB", 1000 }, { "KB", 1000 },
+	{ "MB", 1000000 }, { "GB", 1000000000 }, { "TB", INT64_C(1000000000000) },
 	{ "KiB", INT64_C(1) << 10 }, { "MiB", INT64_C(1) << 20 },
-	{ "GiB", INT64_C(1) << 30 }, { "TiB", INT64_C(1) << 40 }, { NULL, 0 }
-};
+	{ "GiB", INT64_C(1) << 30 }, { "TiB", INT64_C(1) << 40 }, { NULL, 0 } };
 
 /* All of the rest is the name of a unit: its value, else 0. */
 static int64_t take_unit(struct cursor *in, const struct unit *units)
@@ -287,9 +282,8 @@ bool ckpt_size_parse(int64_t *out, const char *text)
 	*out = 0;
 	if (!unit || (unit == 1 && millionths))
 		return false;
-	return add_scaled(out, n, unit) &&
-		add_scaled(out, unit / 1000000, millionths) &&
-		add_scaled(out, unit % 1000000 * millionths / 1000000, 1);
+	return add_scaled(out, n, unit) && add_scaled(out, unit / 1000000, millionths) &&
+	       add_scaled(out, unit % 1000000 * millionths / 1000000, 1);
 }
 
 bool ckpt_time_parse(int64_t *out, struct ckpt_view text, int64_t now)
@@ -306,7 +300,7 @@ bool ckpt_time_parse(int64_t *out, struct ckpt_view text, int64_t now)
 	if (in.p == in.end)
 		return true;
 	return take_char(&in, "-") && parse_duration(&ago, in) &&
-		!__builtin_sub_overflow(now, ago, out) && *out != CKPT_UNKNOWN;
+	       !__builtin_sub_overflow(now, ago, out) && *out != CKPT_UNKNOWN;
 }
 
 /* ---- printing ---------------------------------------------------------------------- */

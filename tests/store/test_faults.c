@@ -124,9 +124,9 @@ static const char *make(void)
 		.type = CKPT_LIT("json"),
 		.meta = COUNTED,
 		.body = CKPT_LIT("{\"ts\":\"2026-01-01T00:00:00Z\",\"channel_values\":{"
-		                 "\"a\":1},"
+				 "\"a\":1},"
 				 "\"channel_versions\":{\"a\":\"1\",\"d\":\"1\","
-		                 "\"other\":\"1\"}}") };
+				 "\"other\":\"1\"}}") };
 	static const char *const ids[] = { "1", "2", "3" };
 
 	for (size_t i = 0; i < LEN(ids); i++) {

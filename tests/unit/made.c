@@ -74,18 +74,18 @@ sqlite3 *made_store(const char *path)
 
 	made_sql(db, "CREATE TABLE checkpoints (thread_id TEXT NOT NULL, "
 		     "checkpoint_ns TEXT NOT NULL DEFAULT '', checkpoint_id TEXT NOT "
-	             "NULL, "
+		     "NULL, "
 		     "parent_checkpoint_id TEXT, type TEXT, checkpoint BLOB, metadata "
-	             "BLOB, "
+		     "BLOB, "
 		     "PRIMARY KEY (thread_id, checkpoint_ns, checkpoint_id));"
 		     "CREATE TABLE writes (thread_id TEXT NOT NULL, "
 		     "checkpoint_ns TEXT NOT NULL DEFAULT '', checkpoint_id TEXT NOT "
-	             "NULL, "
+		     "NULL, "
 		     "task_id TEXT NOT NULL, task_path TEXT NOT NULL DEFAULT '', "
 		     "idx INTEGER NOT NULL, channel TEXT NOT NULL, type TEXT, value "
-	             "BLOB, "
+		     "BLOB, "
 		     "PRIMARY KEY (thread_id, checkpoint_ns, checkpoint_id, task_id, "
-	             "idx));");
+		     "idx));");
 	return db;
 }
 
@@ -129,7 +129,7 @@ void made_put(sqlite3 *db, const struct made_row *row)
 	sqlite3_prepare_v2(db,
 			"INSERT OR IGNORE INTO checkpoints (thread_id, checkpoint_ns, "
 			"checkpoint_id, parent_checkpoint_id, type, checkpoint, "
-	                "metadata) "
+			"metadata) "
 			"VALUES (?, ?, ?, ?, ?, ?, ?)",
 			-1, &st, NULL);
 	for (unsigned i = 0; i < LEN(part); i++)

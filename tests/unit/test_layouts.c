@@ -8,7 +8,7 @@
 static bool listed(const char *list, const char *name, size_t n)
 {
 	for (const char *p = list; p && *p; p += strcspn(p, " "), p += strspn(p, " ")) {
-		if (strcspn(p, " ") == n && memcmp(p, name, n) == 0)
+		if (strcspn(p, " :") == n && memcmp(p, name, n) == 0)
 			return true;
 	}
 	return false;
@@ -24,7 +24,7 @@ static bool known(const struct layout_table *t, const char *col)
 	if (*col == '{')
 		return listed(t->optional, col + 1, n - 1) && strchr(col, '|') &&
 		       strchr(col, '}');
-	return strpbrk(col, " (") || strcmp(col, "rowid") == 0 ||
+	return strpbrk(col, " (:") || strcmp(col, "rowid") == 0 ||
 	       listed(t->required, col, n);
 }
 
@@ -41,10 +41,12 @@ static void check(const struct layout *l)
 	ok(good, "%s: columns of writes", l->name);
 	good = true;
 	for (size_t i = 0; i < 3; i++)
-		good &= known(&l->checkpoints, l->key[i]) &&
-		        known(&l->writes, l->write_key[i]) &&
-		        strcmp(l->key[i], l->cols[COL_THREAD + i]) == 0;
+		good &= l->key[i] && known(&l->writes, l->write_key[i]) &&
+		        strstr(l->key[i], l->cols[COL_THREAD + i]) != NULL;
 	ok(good, "%s: the key", l->name);
+	ok(l->samples && strstr(l->samples, "{checkpoints}"), "%s: samples", l->name);
+	ok(!l->blobs.name == !l->blob_rows && !l->blobs.name == !l->blob_sizes,
+			"%s: blobs have their rows", l->name);
 	for (size_t i = 0; layouts[i]; i++)
 		ok(layouts[i] == l || strcmp(layouts[i]->name, l->name) != 0 ||
 						strcmp(layouts[i]->engine, l->engine) !=

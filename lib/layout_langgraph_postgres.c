@@ -1,0 +1,140 @@
+/*
+ * layout_langgraph_postgres.c - the tables of LangGraph's PostgresSaver, Python (every release)
+ * and JavaScript, and of Python's ShallowPostgresSaver.
+ *
+ * Values that are not plain JSON lie in checkpoint_blobs under (channel, version), shared by all
+ * checkpoints that name that version; since checkpoint-postgres 2.0.23 Python keeps plain ones in
+ * the checkpoint itself, where a blob of the same version outranks them. The number in
+ * checkpoint_migrations meant different things over time, so columns are looked at, never it.
+ */
+#include "layout.h"
+
+/* clang-format off: SQL reads best as it is broken here */
+
+#define CONTAINERS \
+	"SELECT NULL::text, jsonb_build_object('ts', checkpoint -> 'ts', " \
+	"'channel_versions', checkpoint -> 'channel_versions') FROM {checkpoints} "
+#define SAMPLES(id) \
+	"(" CONTAINERS "ORDER BY thread_id, checkpoint_ns" id " LIMIT 3) UNION ALL " \
+	"(" CONTAINERS "ORDER BY thread_id DESC, checkpoint_ns DESC" id " LIMIT 3)"
+
+#define WRITES_TABLE \
+	{ \
+		.name = "checkpoint_writes", \
+		.required = "thread_id:text checkpoint_ns:text checkpoint_id:text " \
+		            "task_id:text idx:int4 " \
+			    "channel:text type:text blob:bytea", \
+		.optional = "task_path:text", .may_lack = true, \
+	}
+#define WRITE_COLUMNS \
+	{ \
+		[WCOL_TASK] = "task_id", [WCOL_IDX] = "idx", [WCOL_CHANNEL] = "channel", \
+		[WCOL_TYPE] = "type", [WCOL_PATH] = "{task_path|''::text}", \
+		[WCOL_SIZE] = "octet_length(blob)", [WCOL_SEQ] = "0::int8", \
+		[WCOL_BODY] = "blob", \
+	}
+#define SENDS \
+	"SELECT type, blob FROM {writes} WHERE thread_id = $1 AND checkpoint_id = $3 " \
+	"AND channel = '__pregel_tasks' ORDER BY {task_path|''::text} COLLATE \"C\", " \
+	"task_id COLLATE \"C\", idx"
+
+const struct layout layout_langgraph_postgres = {
+	.name = "langgraph",
+	.engine = "postgresql",
+	.checkpoints = {
+		.name = "checkpoints",
+		.required = "thread_id:text checkpoint_ns:text checkpoint_id:text "
+			    "parent_checkpoint_id:text type:text checkpoint:jsonb metadata:jsonb",
+	},
+	.writes = WRITES_TABLE,
+	.blobs = {
+		.name = "checkpoint_blobs",
+		.required = "thread_id:text checkpoint_ns:text channel:text version:text type:text "
+			    "blob:bytea",
+		.may_lack = true,
+	},
+	.key = { "thread_id", "checkpoint_ns", "checkpoint_id" },
+	.cols = {
+		[COL_THREAD] = "thread_id",
+		[COL_NS] = "checkpoint_ns",
+		[COL_ID] = "checkpoint_id",
+		[COL_PARENT] = "parent_checkpoint_id",
+		[COL_TYPE] = "type",
+		[COL_SIZE] = "octet_length(checkpoint::text)",
+		[COL_META_SIZE] = "octet_length(metadata::text)",
+		[COL_META] = "metadata",
+		[COL_BODY] = "checkpoint",
+	},
+	.write_key = { "thread_id", "checkpoint_ns", "checkpoint_id" },
+	.write_cols = WRITE_COLUMNS,
+	.samples = SAMPLES(", checkpoint_id"),
+	.heads = "WITH RECURSIVE h(t, n) AS ("
+		 "(SELECT thread_id, checkpoint_ns FROM {checkpoints} "
+		 "WHERE $1::text IS NULL OR thread_id = $1 "
+		 "ORDER BY thread_id DESC, checkpoint_ns DESC LIMIT 1) UNION ALL "
+		 "SELECT c.thread_id, c.checkpoint_ns FROM h, LATERAL (SELECT thread_id, "
+		 "checkpoint_ns FROM {checkpoints} WHERE (thread_id, checkpoint_ns) < (h.t, h.n) "
+		 "AND ($1::text IS NULL OR thread_id = $1) "
+		 "ORDER BY thread_id DESC, checkpoint_ns DESC LIMIT 1) c) "
+		 "SELECT t, n, (SELECT max(checkpoint_id) FROM {checkpoints} "
+		 "WHERE thread_id = t AND checkpoint_ns = n) FROM h",
+	.blob_rows = "SELECT b.channel, b.version, b.type, b.blob "
+		     "FROM jsonb_to_recordset($3::jsonb) AS w(c text, v text) JOIN {blobs} b "
+		     "ON b.thread_id = $1 AND b.checkpoint_ns = $2 AND b.channel = w.c "
+		     "AND b.version = w.v",
+	.blob_sizes = "WITH named AS (SELECT checkpoint_id AS id, v.key AS c, v.value AS v "
+		      "FROM {checkpoints}, jsonb_each_text(CASE jsonb_typeof(checkpoint -> "
+		      "'channel_versions') WHEN 'object' THEN checkpoint -> 'channel_versions' "
+		      "ELSE '{}' END) AS v WHERE thread_id = $1 AND checkpoint_ns = $2), "
+		      "first AS (SELECT n.*, n.id COLLATE \"C\" = min(n.id COLLATE \"C\") "
+		      "OVER (PARTITION BY n.c, n.v) AS is_first FROM named n) "
+		      "SELECT f.id, coalesce(sum(octet_length(b.blob)) FILTER (WHERE f.is_first), "
+		      "0)::int8, coalesce(sum(octet_length(b.blob)), 0)::int8 FROM first f "
+		      "JOIN {blobs} b ON b.thread_id = $1 AND b.checkpoint_ns = $2 "
+		      "AND b.channel = f.c AND b.version = f.v "
+		      "GROUP BY f.id ORDER BY f.id COLLATE \"C\"",
+	.sends = SENDS,
+	.migrations = "checkpoint_migrations",
+	.newest = 9,
+};
+
+const struct layout layout_shallow = {
+	.name = "langgraph-shallow",
+	.engine = "postgresql",
+	.checkpoints = {
+		.name = "checkpoints",
+		.required = "thread_id:text checkpoint_ns:text type:text checkpoint:jsonb "
+			    "metadata:jsonb",
+	},
+	.writes = WRITES_TABLE,
+	.blobs = {
+		.name = "checkpoint_blobs",
+		.required = "thread_id:text checkpoint_ns:text channel:text type:text blob:bytea",
+		.may_lack = true,
+	},
+	.key = { "thread_id", "checkpoint_ns", "(checkpoint ->> 'id')" },
+	.cols = {
+		[COL_THREAD] = "thread_id",
+		[COL_NS] = "checkpoint_ns",
+		[COL_ID] = "checkpoint ->> 'id'",
+		[COL_PARENT] = "NULL::text",
+		[COL_TYPE] = "type",
+		[COL_SIZE] = "octet_length(checkpoint::text)",
+		[COL_META_SIZE] = "octet_length(metadata::text)",
+		[COL_META] = "metadata",
+		[COL_BODY] = "checkpoint",
+	},
+	.write_key = { "thread_id", "checkpoint_ns", "checkpoint_id" },
+	.write_cols = WRITE_COLUMNS,
+	.samples = SAMPLES(""),
+	.blob_rows = "SELECT b.channel, w.v, b.type, b.blob "
+		     "FROM jsonb_to_recordset($3::jsonb) AS w(c text, v text) JOIN {blobs} b "
+		     "ON b.thread_id = $1 AND b.checkpoint_ns = $2 AND b.channel = w.c",
+	.blob_sizes = "SELECT c.checkpoint ->> 'id', coalesce(sum(octet_length(b.blob)), 0)::int8, "
+		      "coalesce(sum(octet_length(b.blob)), 0)::int8 FROM {checkpoints} c "
+		      "JOIN {blobs} b ON b.thread_id = c.thread_id "
+		      "AND b.checkpoint_ns = c.checkpoint_ns "
+		      "WHERE c.thread_id = $1 AND c.checkpoint_ns = $2 GROUP BY 1",
+	.migrations = "checkpoint_migrations",
+	.newest = 7,
+};
