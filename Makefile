@@ -19,7 +19,8 @@ SOAK_TIME ?= 3600
 
 WARN := -Wall -Wextra -Wshadow -Wconversion -Wsign-conversion -Wstrict-prototypes \
 	-Wmissing-prototypes -Wvla
-BASE := -std=c11 -D_GNU_SOURCE -DXXH_INLINE_ALL= $(WARN) -MMD -MP $(CPPFLAGS)
+BASE := -std=c11 -D_GNU_SOURCE -DXXH_INLINE_ALL= -I/usr/include/postgresql $(WARN) \
+	-MMD -MP $(CPPFLAGS)
 LIBS := -lsqlite3 -lnettle
 SAN := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
 

@@ -45,6 +45,10 @@ postgresql() {
 		one_of "PostgreSQL server (initdb)" postgresql /usr/lib/postgresql/*/bin/initdb
 	fi
 	command_ psql postgresql-client
+	level run
+	if ! command -v pgbouncer >/dev/null 2>&1; then
+		one_of "command pgbouncer" pgbouncer /usr/sbin/pgbouncer
+	fi
 	command_ python3 python3
 }
 
@@ -78,6 +82,11 @@ level() {
 		header sqlite3.h libsqlite3-dev
 		header nettle/eax.h nettle-dev
 		header xxhash.h libxxhash-dev
+		header postgresql/libpq-fe.h libpq-dev
+		;;
+	run) # what the program loads when it is asked for a PostgreSQL store
+		one_of "library libpq.so.5" libpq5 /usr/lib/*/libpq.so.5 /usr/lib/libpq.so.5 \
+			/usr/lib64/libpq.so.5 /usr/local/lib/libpq.so.5
 		;;
 	tests) # what the programs below tests/ are compiled with
 		level build

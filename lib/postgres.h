@@ -1,0 +1,15 @@
+/*
+ * postgres.h - names of PostgreSQL stores. What a name leads to is the driver's business.
+ */
+#ifndef POSTGRES_H
+#define POSTGRES_H
+
+#include "driver.h"
+
+/* What libpq understands, from a store's name: a URI loses its scheme's driver suffix, all else
+ * passes whole. The caller frees it; NULL and an error when there is no memory. */
+char *postgres_conninfo(const char *name, struct ckpt_error *);
+/* The name as it may be shown: each password in it is ***. The caller frees it; NULL: no memory. */
+char *postgres_masked(const char *name);
+
+#endif

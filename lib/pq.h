@@ -1,0 +1,107 @@
+/*
+ * pq.h - libpq as it is used here: loaded when a PostgreSQL store is first opened, so that no
+ * other command pays for it. pq.c loads, connects and knows what an error of the server means,
+ * postgres.c sends statements, postgres_cell.c reads their values.
+ */
+#ifndef PQ_H
+#define PQ_H
+
+#include <libpq-fe.h>
+
+#include "postgres.h"
+
+/* Every function of the library that may be called, the only list of them. */
+#define PQ_FUNCTIONS(X) \
+	X(PQclear) \
+	X(PQconninfo) \
+	X(PQconninfoFree) \
+	X(PQconninfoParse) \
+	X(PQconnectPoll) \
+	X(PQconnectStartParams) \
+	X(PQenterPipelineMode) \
+	X(PQerrorMessage) \
+	X(PQexec) \
+	X(PQexecParams) \
+	X(PQexitPipelineMode) \
+	X(PQfinish) \
+	X(PQfreemem) \
+	X(PQfname) \
+	X(PQftype) \
+	X(PQgetResult) \
+	X(PQgetisnull) \
+	X(PQgetlength) \
+	X(PQgetvalue) \
+	X(PQgssEncInUse) \
+	X(PQhost) \
+	X(PQhostaddr) \
+	X(PQnfields) \
+	X(PQntuples) \
+	X(PQpass) \
+	X(PQpipelineSync) \
+	X(PQresultErrorField) \
+	X(PQresultErrorMessage) \
+	X(PQresultMemorySize) \
+	X(PQresultStatus) \
+	X(PQsendQueryParams) \
+	X(PQsetErrorVerbosity) \
+	X(PQsetNoticeReceiver) \
+	X(PQsocket) \
+	X(PQsslInUse) \
+	X(PQstatus) \
+	X(PQtransactionStatus) \
+	X(PQuser)
+
+struct pq {
+#define PQ_POINTER(f) __typeof__(f) *f;
+	PQ_FUNCTIONS(PQ_POINTER)
+#undef PQ_POINTER
+};
+
+/* pg_type.h's; they never change */
+enum {
+	PG_BOOL = 16,
+	PG_BYTEA = 17,
+	PG_CHAR = 18,
+	PG_NAME = 19,
+	PG_INT8 = 20,
+	PG_INT2 = 21,
+	PG_INT4 = 23,
+	PG_TEXT = 25,
+	PG_OID = 26,
+	PG_JSON = 114,
+	PG_FLOAT4 = 700,
+	PG_FLOAT8 = 701,
+	PG_UNKNOWN = 705,
+	PG_BPCHAR = 1042,
+	PG_VARCHAR = 1043,
+	PG_UUID = 2950,
+	PG_JSONB = 3802
+};
+
+#define PG_CLOSING_MAX 16
+#define PG_NUMBER_BYTES 40 /* of a number or UUID as text */
+
+struct pg_conn {
+	struct conn base;
+	struct pq pq;
+	PGconn *db;
+	char *shown;                      /* the store's name without its password */
+	uint64_t cursors;                 /* how many were ever opened: their names */
+	uint64_t closing[PG_CLOSING_MAX]; /* done with; closed along with the next query */
+	size_t nclosing;
+};
+
+int pq_load(struct pq *out, struct ckpt_error *);
+/* Connect c->db to `where`; on failure the error says why. */
+int pq_connect(struct pg_conn *c, const char *where, const struct ckpt_config *);
+/* Record what a statement's result, or NULL: the connection itself, says went wrong. */
+int pq_fault(struct pg_conn *c, const PGresult *);
+
+struct pg_place {
+	const PGresult *res;
+	int row, col;
+};
+/* `number` has PG_NUMBER_BYTES, for values that are no text yet. */
+int pg_cell(struct cell *out, struct pg_conn *, const struct pg_place *at, char *number);
+
+#endif
