@@ -111,6 +111,18 @@ void show_member(struct shown *s, struct ckpt_buf *to, const char *name)
 		ckpt_buf_puts(to, "null");
 }
 
+void show_type(struct ckpt_buf *to, struct ckpt_view type, enum ckpt_lock lock)
+{
+	struct ckpt_buf stored = { 0 };
+
+	ckpt_buf_add(&stored, type.p, type.n);
+	if (lock == CKPT_OPENED)
+		ckpt_buf_puts(&stored, "+aes");
+	text_json_member(to, "type", type.p ? ckpt_buf_view(&stored) : type);
+	to->failed |= stored.failed;
+	ckpt_buf_free(&stored);
+}
+
 const char *show_place(enum ckpt_place place)
 {
 	static const char *const names[] = {
@@ -180,6 +192,27 @@ static int parent_present(struct shown *s)
 	return rc;
 }
 
+/* Rows the key does not open: shown as they are stored, which is not what was asked. */
+static void judge_locks(struct shown *s)
+{
+	char name[200];
+
+	for (size_t i = 0; i < s->c.nvalues; i++) {
+		if (s->c.values[i].lock != CKPT_SHUT)
+			continue;
+		s->corrupt = true;
+		show_warn(s, "channel %s cannot be decrypted: wrong key or damaged row",
+				ckpt_show_name(name, s->c.values[i].channel));
+	}
+	for (size_t i = 0; i < s->c.nwrites; i++) {
+		if (s->c.writes[i].lock != CKPT_SHUT)
+			continue;
+		s->corrupt = true;
+		show_warn(s, "a write of channel %s cannot be decrypted: wrong key or damaged "
+			     "row", ckpt_show_name(name, s->c.writes[i].channel));
+	}
+}
+
 static int judge(struct shown *s)
 {
 	struct ckpt_buf id = { 0 }, want = { 0 };
@@ -202,6 +235,7 @@ static int judge(struct shown *s)
 			show_warn(s, "the payload names another id: %s",
 					ckpt_show_name(name, ckpt_buf_view(&id)));
 	}
+	judge_locks(s);
 	rc = parent_present(s);
 	if (s->c.parent.p && rc == 0)
 		show_warn(s, "the parent %s is not in the store",

@@ -146,9 +146,7 @@ static int walk_links(struct walk *w)
 	for (size_t i = 0; i < l->count && !w->stop && rc >= 0; i++) {
 		size_t at = w->o->reverse ? i : l->count - 1 - i;
 		struct ckpt_checkpoint c = { .key = l->key,
-			.time = l->links[at].time,
-			.size = l->links[at].size,
-			.meta_size = l->links[at].meta_size };
+			.time = l->links[at].time };
 
 		c.key.id = l->links[at].id;
 		rc = visit(w, at, &c);
@@ -169,7 +167,7 @@ static int walk_rows(struct walk *w)
 
 	if (w->o->detail || w->o->graph)
 		pick.depth = CKPT_VALUES;
-	pick.writes = w->o->detail;
+	pick.writes = pick.sizes = w->o->detail;
 	rc = ckpt_scan_open(&scan, w->cli->store, &pick);
 	while (rc >= 0 && i < l->count && !w->stop &&
 			(rc = ckpt_scan_next(scan, &c)) > 0) {
@@ -357,13 +355,13 @@ static int emit_row(struct walk *w, size_t at, const struct ckpt_checkpoint *c)
 		{ .b = link->children == 0 },
 		{ .i = step },
 		{ .v = source },
-		{ .i = c->size + c->meta_size + c->writes_size },
-		{ .i = c->size },
+		{ .i = c->size + c->meta_size + c->writes_size + c->blobs_new },
+		{ .i = c->size + c->blobs_all },
 		{ .i = (int64_t)c->nwrites },
 		{ .v = nodes },
 		{ .v = CKPT_LIT("unknown") },
 		{ .v = meta },
-		{ .v = at + 1 == l->count             ? CKPT_LIT("(latest)")
+		{ .v = at == l->head             ? CKPT_LIT("(latest)")
 		                : link->children == 0 ? CKPT_LIT("(head)")
 		                                      : CKPT_LIT("") },
 	};
@@ -412,7 +410,7 @@ static int emit_graph(struct walk *w, size_t at, const struct ckpt_checkpoint *c
 	}
 	ckpt_buf_puts(&w->line, "  ");
 	text_time(&w->line, l->links[at].time, w->cli->now, w->cli->g.time == 1);
-	if (at + 1 == l->count)
+	if (at == l->head)
 		ckpt_buf_puts(&w->line, "  (latest)");
 	else if (l->links[at].children == 0)
 		ckpt_buf_puts(&w->line, "  (head)");

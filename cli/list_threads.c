@@ -228,7 +228,7 @@ static int filter(struct threads *t)
 static int measure(struct threads *t, struct row *r)
 {
 	struct ckpt_pick pick = {
-		.key = key_of(t, r), .depth = CKPT_LINKS, .writes = true
+		.key = key_of(t, r), .depth = CKPT_LINKS, .writes = true, .sizes = true
 	};
 	struct ckpt_key root = pick.key;
 	struct ckpt_checkpoint c;
@@ -238,7 +238,7 @@ static int measure(struct threads *t, struct row *r)
 
 	r->size = r->heads = 0;
 	while (rc >= 0 && (rc = ckpt_scan_next(scan, &c)) > 0)
-		r->size += c.size + c.meta_size + c.writes_size;
+		r->size += c.size + c.meta_size + c.writes_size + c.blobs_new;
 	ckpt_scan_close(scan);
 	if (rc < 0)
 		return rc;
@@ -255,7 +255,7 @@ static int measure(struct threads *t, struct row *r)
 static int describe(struct threads *t, struct row *r)
 {
 	struct ckpt_pick pick = {
-		.key = key_of(t, r), .depth = CKPT_META, .descending = true, .limit = 1
+		.key = key_of(t, r), .depth = CKPT_META, .newest = true, .limit = 1
 	};
 	struct ckpt_render plain = { 0 };
 	struct ckpt_buf source = { 0 }, meta = { 0 };

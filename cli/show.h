@@ -37,6 +37,8 @@ void show_value(struct shown *, struct ckpt_buf *to, struct ckpt_view type,
 bool show_channel(struct shown *, struct ckpt_buf *to, size_t i);
 /* A member of the container as JSON, or null. */
 void show_member(struct shown *, struct ckpt_buf *to, const char *name);
+/* "type":… as it is stored: with the +aes that a key took off. */
+void show_type(struct ckpt_buf *to, struct ckpt_view type, enum ckpt_lock);
 const char *show_place(enum ckpt_place);
 /* The node a task_path names, "~__pregel_pull, NODE"; NULL view if it names none. */
 struct ckpt_view show_node_of(struct ckpt_view path);

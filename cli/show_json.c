@@ -92,7 +92,8 @@ static void put_channels(struct shown *s, struct ckpt_buf *to)
 		key(to, "version");
 		ckpt_buf_add(to, v->version.p ? v->version.p : "null",
 				v->version.p ? v->version.n : 4);
-		text_or_null(to, "type", v->type);
+		ckpt_buf_puts(to, ",");
+		show_type(to, v->type, v->place == CKPT_INLINE ? s->c.lock : v->lock);
 		if (v->type.p)
 			ckpt_buf_addf(to, ",\"bytes\":%zu", v->body.n);
 		else
@@ -120,7 +121,8 @@ static void put_writes(struct shown *s, struct ckpt_buf *to)
 		text_or_null(to, "path", w->path);
 		ckpt_buf_addf(to, ",\"idx\":%lld", (long long)w->idx);
 		text_or_null(to, "channel", w->channel);
-		text_or_null(to, "type", w->type);
+		ckpt_buf_puts(to, ",");
+		show_type(to, w->type, w->lock);
 		if (node.p)
 			text_or_null(to, "node", node);
 		key(to, "value");
@@ -307,7 +309,8 @@ static int put_document(struct shown *s, struct ckpt_buf *to)
 	key(to, "updated_channels");
 	show_member(s, to, "updated_channels");
 	/* Sends of checkpoints before v 4 are kept in the container, not in a channel */
-	if (s->c.skeleton.p && ckpt_value_member(&sends, s->c.type, s->c.skeleton,
+	if (s->c.type.p && s->c.skeleton.p &&
+			ckpt_value_member(&sends, s->c.type, s->c.skeleton,
 					       "pending_sends")) {
 		key(to, "pending_sends");
 		show_value(s, to, s->c.type, sends);

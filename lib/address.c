@@ -211,7 +211,7 @@ static int select_step(struct finder *f, struct ckpt_view text, size_t *at)
 {
 	const struct ckpt_lineage *l = f->lineage;
 	int64_t want, step;
-	size_t i = l->count - 1;
+	size_t i = l->head;
 
 	if (!number(text, &want))
 		return ckpt_fail(f->err, CKPT_EUSAGE, "@{step:%s}: a number is wanted",
@@ -290,7 +290,7 @@ static int newest(struct finder *f, const struct ckpt_key *key, struct ckpt_scan
 		struct ckpt_checkpoint *c)
 {
 	struct ckpt_pick pick = {
-		.key = *key, .depth = CKPT_KEYS, .descending = true, .limit = 1
+		.key = *key, .depth = CKPT_KEYS, .newest = true, .limit = 1
 	};
 
 	return ckpt_scan_one(scan, f->store, &pick, c);
@@ -398,7 +398,7 @@ static int find_by_lineage(struct ckpt_key *out, struct finder *f, const struct 
 		return rc;
 	if (f->lineage->count == 0)
 		return find_by_key(out, f, (struct ckpt_view){ 0 }, to);
-	at = f->lineage->count - 1;
+	at = f->lineage->head;
 	if (p->select.p)
 		rc = select_one(f, p->select, &at);
 	if (rc == 0)

@@ -10,6 +10,7 @@ struct ckpt_store { /* every backend's store begins with this */
 	const struct backend *backend;
 	struct ckpt_error *err;
 	char *name; /* as given, password masked */
+	const char *schema;     /* NULL where the engine has none */
 	bool tentative;
 };
 
@@ -19,7 +20,8 @@ struct ckpt_scan { /* likewise */
 
 struct backend {
 	const char *name;
-	int (*open)(struct ckpt_store **out, const char *where,
+	/* `where` is for the backend, `shown` for messages: its password is masked */
+	int (*open)(struct ckpt_store **out, const char *where, const char *shown,
 			const struct ckpt_config *, struct ckpt_error *);
 	int (*about)(struct ckpt_store *, struct ckpt_about *out);
 	int (*scan)(struct ckpt_scan **out, struct ckpt_store *,
@@ -30,6 +32,6 @@ struct backend {
 	void (*close)(struct ckpt_store *);
 };
 
-extern const struct backend sqlite_backend;
+extern const struct backend sqlite_backend, postgres_backend;
 
 #endif

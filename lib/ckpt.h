@@ -92,17 +92,25 @@ enum ckpt_place {                       /* where the value of a channel is store
 	CKPT_INLINE, CKPT_BLOB, CKPT_DELTA, CKPT_EMPTY, CKPT_LOST
 };
 
+enum ckpt_lock {                        /* of rows kept under AES */
+	CKPT_OPEN,                      /* never encrypted, or no key was given: then type has +aes */
+	CKPT_OPENED,                    /* by the key: type and body are what was inside */
+	CKPT_SHUT                       /* the key does not fit, or the row is damaged */
+};
+
 struct ckpt_value {
 	struct ckpt_view channel;
 	struct ckpt_view version;       /* a JSON text: "…" for Python, a number for JavaScript; NULL if none */
 	struct ckpt_view type;          /* "msgpack", "json", "bytes", …; NULL if there is no value */
 	struct ckpt_view body;          /* the stored bytes of this value alone */
 	enum ckpt_place place;
+	enum ckpt_lock lock;
 };
 
 struct ckpt_write {
 	struct ckpt_view task, path;    /* path is "" where the store has no task_path */
 	struct ckpt_view channel, type, body;
+	enum ckpt_lock lock;
 	int64_t idx, size;              /* position in the task's list; bytes of the stored value */
 	int64_t seq;                    /* order in which rows were written (rowid) */
 };
@@ -127,7 +135,9 @@ struct ckpt_checkpoint {
 
 	struct ckpt_view parent;        /* LINKS; NULL for a root */
 	struct ckpt_view type;          /* LINKS; of the container; NULL where the layout has none */
-	int64_t size, meta_size;        /* LINKS; bytes of the container and of the metadata */
+	enum ckpt_lock lock;            /* VALUES; of the container */
+	int64_t size, meta_size;        /* LINKS, if pick.sizes; bytes of container and metadata */
+	int64_t blobs_new, blobs_all;   /* pick.sizes; of blobs it was first to name, and of all */
 	int64_t time;                   /* ns since 1970 UTC, from a UUIDv6 id, else from `ts` (LINKS) */
 
 	struct ckpt_view meta;          /* META; JSON text, or NULL */
@@ -186,6 +196,8 @@ struct ckpt_pick {
 	struct ckpt_view from, upto;    /* only ids in these bounds; they need thread and ns */
 	enum ckpt_depth depth;
 	bool writes;                    /* pending writes too; their bodies only with VALUES */
+	bool sizes;                     /* sizes too; PostgreSQL has to unpack rows for them */
+	bool newest;                    /* "descending" as the saver's own database orders ids */
 	bool descending;
 	int64_t limit;                  /* 0: none */
 };
@@ -200,14 +212,14 @@ int ckpt_scan_one(struct ckpt_scan **scan, struct ckpt_store *, const struct ckp
 
 struct ckpt_link {
 	struct ckpt_view id, parent;
-	int64_t time, size, meta_size;
+	int64_t time;
 	size_t parent_at;               /* index of the parent, or SIZE_MAX */
 	uint32_t children;              /* how many name this one as parent */
 };
 struct ckpt_lineage {
 	struct ckpt_key key;            /* thread and namespace */
-	const struct ckpt_link *links;  /* id order, ascending; the last is the head */
-	size_t count;
+	const struct ckpt_link *links;  /* id order, ascending */
+	size_t count, head;             /* head: what the saver would load; the last as a rule */
 };
 int ckpt_lineage_load(struct ckpt_lineage **out, struct ckpt_store *, const struct ckpt_key *);
 size_t ckpt_lineage_find(const struct ckpt_lineage *, struct ckpt_view id);     /* SIZE_MAX: none */

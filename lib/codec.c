@@ -321,24 +321,24 @@ static enum token_kind first_version(struct ckpt_view versions)
 unsigned codec_writer(struct ckpt_view type, struct ckpt_view body)
 {
 	struct ckpt_view found;
+	enum token_kind kind;
 	const char *p;
 
 	if (type.n >= 7 && memcmp(type.p, "msgpack", 7) == 0)
 		return CKPT_PYTHON;
 	if (codec_reader(type) != &json_reader)
 		return 0;
-	if (ckpt_value_member(&found, CKPT_LIT("json"), body, "channel_versions")) {
-		enum token_kind kind = first_version(found);
-
-		if (kind == TOKEN_STR)
-			return CKPT_PYTHON;
-		if (kind == TOKEN_NUM)
-			return CKPT_JS;
-	}
-	/* no channel yet: the clock's text tells (…Z is JavaScript, …+00:00 Python) */
-	if (ckpt_value_member(&found, CKPT_LIT("json"), body, "ts") && found.n > 2) {
+	/* the clock's text: …Z is JavaScript, …+00:00 Python */
+	if (ckpt_value_member(&found, CKPT_LIT("json"), body, "ts") && found.n > 8) {
 		p = found.p;
-		return p[found.n - 2] == 'Z' ? CKPT_JS : CKPT_PYTHON;
+		if (p[found.n - 2] == 'Z')
+			return CKPT_JS;
+		if (memcmp(p + found.n - 7, "+00:00", 6) == 0)
+			return CKPT_PYTHON;
 	}
-	return 0;
+	/* versions: numbers in JavaScript, strings in Python */
+	if (!ckpt_value_member(&found, CKPT_LIT("json"), body, "channel_versions"))
+		return 0;
+	kind = first_version(found);
+	return kind == TOKEN_STR ? CKPT_PYTHON : kind == TOKEN_NUM ? CKPT_JS : 0;
 }

@@ -31,8 +31,6 @@ static int add(struct lineage *l, const struct ckpt_checkpoint *c, struct ckpt_e
 		.id = arena_copy(&l->arena, c->key.id, err),
 		.parent = c->parent.p ? arena_copy(&l->arena, c->parent, err) : c->parent,
 		.time = c->time,
-		.size = c->size,
-		.meta_size = c->meta_size,
 		.parent_at = SIZE_MAX,
 	};
 	l->base.count++;
@@ -82,6 +80,29 @@ static void join(struct lineage *l)
 	}
 }
 
+/* The greatest id in the database's own order, which is what the saver loads. */
+static int find_head(struct lineage *l, struct ckpt_store *store)
+{
+	struct ckpt_pick pick = { .key = l->base.key, .depth = CKPT_KEYS, .newest = true,
+		.limit = 1 };
+	struct ckpt_checkpoint c;
+	struct ckpt_scan *scan;
+	int rc = ckpt_scan_one(&scan, store, &pick, &c);
+
+	l->base.head = l->base.count ? l->base.count - 1 : 0;
+	for (size_t i = 0; rc > 0 && i < l->base.count; i++) {
+		/* nearly always the last */
+		size_t at = l->base.count - 1 - i;
+
+		if (ckpt_view_eq(l->links[at].id, c.key.id)) {
+			l->base.head = at;
+			break;
+		}
+	}
+	ckpt_scan_close(scan);
+	return rc < 0 ? rc : 0;
+}
+
 int ckpt_lineage_load(struct ckpt_lineage **out, struct ckpt_store *store,
 		const struct ckpt_key *key)
 {
@@ -102,11 +123,14 @@ int ckpt_lineage_load(struct ckpt_lineage **out, struct ckpt_store *store,
 	while (rc >= 0 && (rc = ckpt_scan_next(scan, &c)) > 0)
 		rc = add(l, &c, store->err);
 	ckpt_scan_close(scan);
+	if (rc >= 0) {
+		join(l);
+		rc = find_head(l, store);
+	}
 	if (rc < 0) {
 		ckpt_lineage_free(&l->base);
 		return rc;
 	}
-	join(l);
 	*out = &l->base;
 	return 0;
 }

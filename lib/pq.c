@@ -64,7 +64,7 @@ static const struct meaning {
 	{ "40P01", CKPT_EBUSY, "try again" },
 	{ "55P03", CKPT_EBUSY,
 			"another session holds the lock; try again, or raise "
-	                "--lock-wait" },
+			"--lock-wait" },
 	{ "57014", CKPT_EINTERRUPTED, NULL },
 	{ "57P04", CKPT_ECONNECT, NULL },
 	{ "57", CKPT_EBUSY, "the server is going down or coming up; try again" },
@@ -135,13 +135,14 @@ static void hint_grant(struct pg_conn *c, const PGresult *res, const char *messa
 		{ "permission denied for view ", "SELECT ON TABLE" },
 		{ "permission denied for schema ", "USAGE ON SCHEMA" },
 	};
-	const char *at = c->pq.PQresultErrorField(res, PG_DIAG_SOURCE_FUNCTION);
+	const char *at = res ? c->pq.PQresultErrorField(res, PG_DIAG_SOURCE_FUNCTION)
+	                     : NULL;
 	struct ckpt_error *err = c->base.err;
 	const char *user = c->pq.PQuser(c->db);
 
 	if (at && strcmp(at, "check_enable_rls") == 0) {
 		ckpt_hint(err, "row security hides rows from this role; read as the "
-		               "tables' owner, or "
+			       "tables' owner, or "
 			       "as a role with BYPASSRLS");
 		return;
 	}
@@ -155,40 +156,6 @@ static void hint_grant(struct pg_conn *c, const PGresult *res, const char *messa
 		}
 	}
 	ckpt_hint(err, "the owner can allow it: GRANT SELECT ON TABLE … TO %s", user);
-}
-
-int pq_fault(struct pg_conn *c, const PGresult *res)
-{
-	const char *state = res ? c->pq.PQresultErrorField(res, PG_DIAG_SQLSTATE) : NULL;
-	const char *message = res ? c->pq.PQresultErrorField(res, PG_DIAG_MESSAGE_PRIMARY)
-	                          : NULL;
-	const struct meaning *m;
-	int code;
-
-	if (!state || !message) { /* libpq itself */
-		bool lost = c->pq.PQstatus(c->db) == CONNECTION_BAD;
-
-		message = res ? c->pq.PQresultErrorMessage(res)
-		              : c->pq.PQerrorMessage(c->db);
-		code = strstr(message, "out of memory") ? CKPT_ENOMEM
-		       : lost                           ? CKPT_EBUSY
-		                                        : CKPT_EINTERNAL;
-		fail(c, code, lost ? "lost the connection to" : "cannot read store",
-				message);
-		if (code == CKPT_EBUSY)
-			ckpt_hint(c->base.err, "try again");
-		return c->base.err->code;
-	}
-	m = meaning_of(state);
-	code = m->code;
-	if (code == CKPT_EINTERRUPTED && strstr(message, "timeout"))
-		code = CKPT_EBUSY;
-	fail(c, code, "cannot read store", message);
-	if (m->hint)
-		ckpt_hint(c->base.err, "%s", m->hint);
-	if (code == CKPT_EREFUSED)
-		hint_grant(c, res, message);
-	return c->base.err->code;
 }
 
 /* `… FATAL:  28P01: what the server said` → that, and the state; false if it said nothing. */
@@ -205,6 +172,49 @@ static bool server_said(const char **said, char state[static 6], const char *mes
 		}
 	}
 	return false;
+}
+
+/* What libpq itself found: mostly that nobody is there any more. */
+static int own_fault(struct pg_conn *c, const char *message)
+{
+	bool lost = c->pq.PQstatus(c->db) == CONNECTION_BAD;
+	int code = lost ? CKPT_EBUSY : CKPT_EINTERNAL;
+
+	if (strstr(message, "out of memory"))
+		code = CKPT_ENOMEM;
+	fail(c, code, lost ? "lost the connection to" : "cannot read store", message);
+	if (code == CKPT_EBUSY)
+		ckpt_hint(c->base.err, "try again");
+	return code;
+}
+
+int pq_fault(struct pg_conn *c, const PGresult *res)
+{
+	const char *state = res ? c->pq.PQresultErrorField(res, PG_DIAG_SQLSTATE) : NULL;
+	const char *message = res ? c->pq.PQresultErrorField(res, PG_DIAG_MESSAGE_PRIMARY)
+	                          : NULL;
+	const struct meaning *m;
+	char said[6];
+	int code;
+
+	if (!state || !message) {
+		message = res ? c->pq.PQresultErrorMessage(res)
+		              : c->pq.PQerrorMessage(c->db);
+		/* the server's last words may come when nothing was asked */
+		if (!server_said(&message, said, message))
+			return own_fault(c, message);
+		state = said;
+	}
+	m = meaning_of(state);
+	code = m->code;
+	if (code == CKPT_EINTERRUPTED && strstr(message, "timeout"))
+		code = CKPT_EBUSY;
+	fail(c, code, "cannot read store", message);
+	if (m->hint)
+		ckpt_hint(c->base.err, "%s", m->hint);
+	if (code == CKPT_EREFUSED)
+		hint_grant(c, res, message);
+	return c->base.err->code;
 }
 
 static int cannot_connect(struct pg_conn *c)
@@ -267,7 +277,7 @@ static int not_understood(struct pg_conn *c)
 				"its password is not written as it has to be");
 		ckpt_hint(c->base.err,
 				"in a URI %% @ / : ? # of a password become %%25 %%40 "
-		                "%%2F %%3A "
+				"%%2F %%3A "
 				"%%3F %%23; better put it in ~/.pgpass or PGPASSWORD");
 	}
 	c->pq.PQfreemem(message);

@@ -1,22 +1,30 @@
 /*
- * sql.h - the SQL backend in two halves: sql.c opens and describes, sql_scan.c reads.
+ * sql.h - the SQL backend: sql.c opens and describes, sql_layout.c finds the tables, sql_scan.c
+ * reads rows, sql_writes.c their pending writes, sql_blobs.c values kept apart.
  */
 #ifndef SQL_H
 #define SQL_H
 
 #include "backend.h"
 #include "codec.h"
+#include "crypt.h"
 #include "driver.h"
 #include "layout.h"
+#include "sql_dialect.h"
 
 struct sql_store {
 	struct ckpt_store base;
 	struct conn *conn;
+	const struct sql_dialect *dialect;
 	const struct layout *layout;
-	bool has_writes;
-	struct arena arena;                /* column texts, as long as the store */
-	const char *cols[CHECKPOINT_COLS]; /* {name|default} resolved */
+	bool has_writes, has_blobs;
+	struct crypt *crypt;    /* NULL: no key was given */
+	struct arena arena;     /* names and texts, as long as the store */
+	const char *schema;     /* NULL where the engine has none */
+	const char *checkpoints, *writes, *blobs;       /* the tables, ready for SQL */
+	const char *cols[CHECKPOINT_COLS];
 	const char *write_cols[WRITE_COLS];
+	const char *samples, *heads, *blob_rows, *blob_sizes, *sends;   /* or NULL */
 };
 
 static inline struct sql_store *sql_of(struct ckpt_store *s)
@@ -41,12 +49,35 @@ static inline void sql_done(struct cursor *cur)
 		cur->conn->driver->done(cur);
 }
 
+/* Find schema and layout; resolve every text of the layout for this store. */
+int sql_detect(struct sql_store *, const struct ckpt_config *);
+
 int sql_scan(struct ckpt_scan **out, struct ckpt_store *, const struct ckpt_pick *);
 int sql_scan_next(struct ckpt_scan *, struct ckpt_checkpoint *out);
 void sql_scan_done(struct ckpt_scan *);
+
+/* Equality with a key part, kept as TEXT or as BLOB; and the three parts of a key. */
+struct cell sql_key_cell(struct ckpt_view, bool blob);
+void sql_key_cells(struct cell out[static 3], const struct ckpt_key *);
+/* A cell as bytes; numbers as their text. */
+struct ckpt_view sql_text(struct arena *, const struct cell *, struct ckpt_error *);
+
+/* A row kept under AES: opened where there is a key; type and body become what was inside. */
+int sql_open_row(struct sql_store *, struct ckpt_view *type, enum ckpt_lock *lock,
+		struct ckpt_view *body, struct arena *);
+
 /* Pending writes of one checkpoint, in the library's order, with their bodies if `bodies`. */
 int sql_writes(struct sql_store *, struct ckpt_checkpoint *, bool bodies, struct arena *);
-/* Equality with a key part, kept as TEXT or as BLOB. */
-struct cell sql_key_cell(struct ckpt_view, bool blob);
+
+/* ---- values kept apart (sql_blobs.c) ---- */
+struct blob_cache;      /* of one thread and namespace: blobs are shared by many checkpoints */
+struct blob_cache *blob_cache_new(void);
+void blob_cache_free(struct blob_cache *);
+/* Give the channels of a split checkpoint their blobs; bodies live until the next call. */
+int sql_blobs(struct sql_store *, struct blob_cache *, struct ckpt_checkpoint *, struct arena *);
+/* out->blobs_new and out->blobs_all, from one query a namespace. */
+int sql_blob_sizes(struct sql_store *, struct blob_cache *, struct ckpt_checkpoint *);
+/* The Sends a checkpoint before v 4 finds among its parent's writes, as a channel. */
+int sql_sends(struct sql_store *, struct ckpt_checkpoint *, struct arena *);
 
 #endif

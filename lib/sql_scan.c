@@ -12,6 +12,7 @@ struct sql_scan {
 	struct ckpt_pick pick;
 	struct cursor *cur;
 	struct arena arena; /* of the current step */
+	struct blob_cache *cache;
 	char *sql;
 	size_t ncols;
 	int64_t given;
@@ -37,6 +38,13 @@ struct cell sql_key_cell(struct ckpt_view v, bool blob)
 		.v = v };
 }
 
+void sql_key_cells(struct cell out[static 3], const struct ckpt_key *k)
+{
+	out[0] = sql_key_cell(k->thread, k->blob & CKPT_BLOB_THREAD);
+	out[1] = sql_key_cell(k->ns, k->blob & CKPT_BLOB_NS);
+	out[2] = sql_key_cell(k->id, k->blob & CKPT_BLOB_ID);
+}
+
 static struct sql_scan *scan_of(struct ckpt_scan *s)
 {
 	return (struct sql_scan *)(void *)s;
@@ -58,59 +66,86 @@ static void add_bounds(
 	}
 }
 
-static void add_order(
-		struct ckpt_buf *b, const struct layout *l, bool descending, size_t nkeys)
+/* By bytes; the newest checkpoint is the one that is greatest in the database's own order. */
+static void add_order(struct ckpt_buf *b, const struct sql_store *store,
+		const struct ckpt_pick *pick, size_t nkeys)
 {
-	const char *way = descending ? " DESC" : "";
+	bool down = pick->descending || pick->newest || pick->depth == CKPT_HEADS;
 
 	for (size_t i = 0; i < nkeys; i++)
-		ckpt_buf_addf(b, "%s%s%s", i ? ", " : " ORDER BY ", l->key[i], way);
+		ckpt_buf_addf(b, "%s%s%s%s", i ? ", " : " ORDER BY ", store->layout->key[i],
+				pick->newest ? "" : store->dialect->by_bytes,
+				down ? " DESC" : "");
 }
 
 /* The namespace before the last one in its thread, else the last of the thread before: each is
  * one seek, where a comparison of both columns at once would walk over the thread's rows. */
 static void add_heads(
-		struct ckpt_buf *b, const struct sql_scan *s, const struct layout *l)
+		struct ckpt_buf *b, const struct sql_scan *s, const struct sql_store *store)
 {
+	const struct layout *l = store->layout;
+
 	ckpt_buf_addf(b, "SELECT %s, %s, %s FROM %s", l->key[0], l->key[1], l->key[2],
-			l->checkpoints.name);
+			store->checkpoints);
 	if (s->started && s->same_thread)
 		ckpt_buf_addf(b, " WHERE %s = $1 AND %s < $2", l->key[0], l->key[1]);
 	else if (s->started)
 		ckpt_buf_addf(b, " WHERE %s < $1", l->key[0]);
 	else if (s->pick.key.thread.p)
 		add_bounds(b, l, &s->pick.key);
-	add_order(b, l, true, 3);
+	add_order(b, store, &s->pick, 3);
 	ckpt_buf_puts(b, " LIMIT 1");
+}
+
+static void add_spans(
+		struct ckpt_buf *b, const struct sql_scan *s, const struct sql_store *store)
+{
+	const struct layout *l = store->layout;
+
+	ckpt_buf_addf(b, "SELECT %1$s, %2$s, max(%3$s), min(%3$s), count(*) FROM %4$s",
+			l->key[0], l->key[1], l->key[2], store->checkpoints);
+	add_bounds(b, l, &s->pick.key);
+	ckpt_buf_addf(b, " GROUP BY %s, %s", l->key[0], l->key[1]);
+	add_order(b, store, &s->pick, 2);
+}
+
+static const char *col_of(
+		const struct sql_scan *s, const struct sql_store *store, size_t i)
+{
+	bool size = i == COL_SIZE || i == COL_META_SIZE;
+
+	return size && store->dialect->sizes_unpack && !s->pick.sizes ? "0" : store->cols[i];
+}
+
+static void add_rows(
+		struct ckpt_buf *b, const struct sql_scan *s, const struct sql_store *store)
+{
+	const char *id = store->layout->key[2], *by = store->dialect->by_bytes;
+
+	for (size_t i = 0; i < s->ncols; i++)
+		ckpt_buf_addf(b, "%s%s", i ? ", " : "SELECT ", col_of(s, store, i));
+	ckpt_buf_addf(b, " FROM %s", store->checkpoints);
+	add_bounds(b, store->layout, &s->pick.key);
+	if (s->pick.from.p)
+		ckpt_buf_addf(b, " AND %s%s >= $5", id, by);
+	if (s->pick.upto.p)
+		ckpt_buf_addf(b, " AND %s%s <= $6", id, by);
+	add_order(b, store, &s->pick, 3);
 }
 
 static int compose(struct sql_scan *s, const struct sql_store *store)
 {
-	const struct layout *l = store->layout;
 	struct ckpt_buf b = { 0 };
 
 	s->ncols = cols_at[s->pick.depth];
-	if (s->pick.depth == CKPT_HEADS) {
-		add_heads(&b, s, l);
-	} else if (s->pick.depth == CKPT_SPANS) {
-		ckpt_buf_addf(&b,
-				"SELECT %1$s, %2$s, max(%3$s), min(%3$s), count(*) FROM "
-		                "%4$s",
-				l->key[0], l->key[1], l->key[2], l->checkpoints.name);
-		add_bounds(&b, l, &s->pick.key);
-		ckpt_buf_addf(&b, " GROUP BY %s, %s", l->key[0], l->key[1]);
-		add_order(&b, l, s->pick.descending, 2);
-	} else {
-		for (size_t i = 0; i < s->ncols; i++)
-			ckpt_buf_addf(&b, "%s%s", i ? ", " : "SELECT ", store->cols[i]);
-		ckpt_buf_addf(&b, " FROM %s", l->checkpoints.name);
-		add_bounds(&b, l, &s->pick.key);
-		if (s->pick.from.p)
-			ckpt_buf_addf(&b, " AND %s >= $5", l->key[2]);
-		if (s->pick.upto.p)
-			ckpt_buf_addf(&b, " AND %s <= $6", l->key[2]);
-		add_order(&b, l, s->pick.descending, 3);
-	}
+	if (s->pick.depth == CKPT_HEADS && store->heads)
+		ckpt_buf_puts(&b, store->heads);
+	else if (s->pick.depth == CKPT_HEADS)
+		add_heads(&b, s, store);
+	else if (s->pick.depth == CKPT_SPANS)
+		add_spans(&b, s, store);
+	else
+		add_rows(&b, s, store);
 	if (s->pick.limit && s->pick.depth != CKPT_HEADS)
 		ckpt_buf_puts(&b, " LIMIT $4");
 	free(s->sql);
@@ -125,16 +160,13 @@ static int compose(struct sql_scan *s, const struct sql_store *store)
 static int start(struct sql_scan *s)
 {
 	struct sql_store *store = sql_of(s->base.store);
-	const struct ckpt_key *k = &s->pick.key;
-	struct cell args[6] = {
-		sql_key_cell(k->thread, k->blob & CKPT_BLOB_THREAD),
-		sql_key_cell(k->ns, k->blob & CKPT_BLOB_NS),
-		sql_key_cell(k->id, k->blob & CKPT_BLOB_ID),
-		{ .kind = CELL_INT, .i = s->pick.limit },
-		sql_key_cell(s->pick.from, k->blob & CKPT_BLOB_ID),
-		sql_key_cell(s->pick.upto, k->blob & CKPT_BLOB_ID),
-	};
+	bool blob_id = s->pick.key.blob & CKPT_BLOB_ID;
+	struct cell args[6];
 
+	sql_key_cells(args, &s->pick.key);
+	args[3] = (struct cell){ .kind = CELL_INT, .i = s->pick.limit };
+	args[4] = sql_key_cell(s->pick.from, blob_id);
+	args[5] = sql_key_cell(s->pick.upto, blob_id);
 	if (s->pick.depth == CKPT_HEADS && s->started) {
 		args[0] = s->at[0];
 		args[1] = s->at[1];
@@ -154,7 +186,10 @@ int sql_scan(struct ckpt_scan **out, struct ckpt_store *store,
 		return ckpt_fail(store->err, CKPT_ENOMEM, "out of memory");
 	s->base.store = store;
 	s->pick = *pick;
-	if (start(s) < 0) {
+	s->cache = sql_of(store)->has_blobs ? blob_cache_new() : NULL;
+	if (sql_of(store)->has_blobs && !s->cache)
+		ckpt_fail(store->err, CKPT_ENOMEM, "out of memory");
+	if (store->err->code || start(s) < 0) {
 		sql_scan_done(&s->base);
 		return store->err->code;
 	}
@@ -171,14 +206,14 @@ void sql_scan_done(struct ckpt_scan *scan)
 	sql_done(s->cur);
 	arena_free(&s->arena);
 	arena_free(&s->keys);
+	blob_cache_free(s->cache);
 	free(s->sql);
 	free(s);
 }
 
 /* ---- rows --------------------------------------------------------------------------------------- */
 
-static struct ckpt_view text_of(
-		struct arena *a, const struct cell *c, struct ckpt_error *err)
+struct ckpt_view sql_text(struct arena *a, const struct cell *c, struct ckpt_error *err)
 {
 	struct ckpt_buf b = { 0 };
 	struct ckpt_view v;
@@ -198,7 +233,7 @@ static void fill_key(
 	struct ckpt_view *part[3] = { &out->key.thread, &out->key.ns, &out->key.id };
 
 	for (unsigned i = 0; i < 3; i++) {
-		*part[i] = text_of(&s->arena, &row[i], err);
+		*part[i] = sql_text(&s->arena, &row[i], err);
 		if (!part[i]->p)
 			*part[i] = CKPT_LIT("");
 		if (row[i].kind == CELL_BLOB)
@@ -211,24 +246,20 @@ static void fill_key(
 static int time_from_payload(struct sql_scan *s, struct ckpt_checkpoint *out)
 {
 	struct sql_store *store = sql_of(s->base.store);
-	const struct ckpt_key *k = &out->key;
-	struct cell args[3] = {
-		sql_key_cell(k->thread, k->blob & CKPT_BLOB_THREAD),
-		sql_key_cell(k->ns, k->blob & CKPT_BLOB_NS),
-		sql_key_cell(k->id, k->blob & CKPT_BLOB_ID),
-	};
 	struct ckpt_checkpoint body = *out;
 	struct ckpt_buf sql = { 0 };
 	struct cursor *cur;
-	struct cell cell;
+	struct cell args[3], cell;
 
-	ckpt_buf_addf(&sql, "SELECT %s FROM %s", store->cols[COL_BODY],
-			store->layout->checkpoints.name);
-	add_bounds(&sql, store->layout, k);
+	sql_key_cells(args, &out->key);
+	ckpt_buf_addf(&sql, "SELECT %s FROM %s", store->cols[COL_BODY], store->checkpoints);
+	add_bounds(&sql, store->layout, &out->key);
 	if (sql.failed)
 		return ckpt_fail(store->base.err, CKPT_ENOMEM, "out of memory");
 	if (sql_query(&cur, store, sql.p, args, 3) == 0) {
-		if (sql_next(cur, &cell, 1) > 0)
+		if (sql_next(cur, &cell, 1) > 0 &&
+				sql_open_row(store, &body.type, &body.lock, &cell.v,
+						&s->arena) == 0)
 			codec_split(&body, cell.v, &s->arena, store->base.err);
 		out->time = body.time;
 		sql_done(cur);
@@ -242,6 +273,33 @@ static int64_t size_of(const struct cell *c)
 	return c->kind == CELL_INT ? c->i : 0;
 }
 
+/* The container and the values it points to. */
+static int fill_values(struct sql_scan *s, struct ckpt_view body, struct ckpt_checkpoint *out)
+{
+	struct sql_store *store = sql_of(s->base.store);
+
+	if (sql_open_row(store, &out->type, &out->lock, &body, &s->arena) < 0 ||
+			codec_split(out, body, &s->arena, store->base.err) < 0)
+		return store->base.err->code;
+	if (out->lock == CKPT_SHUT)
+		out->broken_why = "it cannot be decrypted: wrong key or damaged row";
+	if (store->blob_rows && sql_blobs(store, s->cache, out, &s->arena) < 0)
+		return store->base.err->code;
+	return store->sends ? sql_sends(store, out, &s->arena) : 0;
+}
+
+static void fill_links(struct sql_scan *s, const struct cell *row, struct ckpt_checkpoint *out)
+{
+	struct ckpt_error *err = s->base.store->err;
+
+	out->parent = sql_text(&s->arena, &row[COL_PARENT], err);
+	out->type = sql_text(&s->arena, &row[COL_TYPE], err);
+	out->size = size_of(&row[COL_SIZE]);
+	out->meta_size = size_of(&row[COL_META_SIZE]);
+	if (out->time == CKPT_UNKNOWN && s->pick.depth < CKPT_VALUES)
+		time_from_payload(s, out);
+}
+
 static int fill(struct sql_scan *s, const struct cell *row, struct ckpt_checkpoint *out)
 {
 	struct sql_store *store = sql_of(s->base.store);
@@ -250,23 +308,19 @@ static int fill(struct sql_scan *s, const struct cell *row, struct ckpt_checkpoi
 	*out = (struct ckpt_checkpoint){ 0 };
 	fill_key(s, row, out);
 	if (depth == CKPT_SPANS) {
-		out->first = text_of(&s->arena, &row[3], store->base.err);
+		out->first = sql_text(&s->arena, &row[3], store->base.err);
 		out->count = row[4].i;
 	}
-	if (depth >= CKPT_LINKS) {
-		out->parent = text_of(&s->arena, &row[COL_PARENT], store->base.err);
-		out->type = text_of(&s->arena, &row[COL_TYPE], store->base.err);
-		out->size = size_of(&row[COL_SIZE]);
-		out->meta_size = size_of(&row[COL_META_SIZE]);
-		if (out->time == CKPT_UNKNOWN && depth < CKPT_VALUES)
-			time_from_payload(s, out);
-	}
+	if (depth >= CKPT_LINKS)
+		fill_links(s, row, out);
 	if (depth >= CKPT_META) {
 		out->meta = row[COL_META].v;
 		out->meta_type = CKPT_META_TYPE;
 	}
 	if (depth >= CKPT_VALUES)
-		codec_split(out, row[COL_BODY].v, &s->arena, store->base.err);
+		fill_values(s, row[COL_BODY].v, out);
+	if (s->pick.sizes && store->blob_sizes)
+		sql_blob_sizes(store, s->cache, out);
 	if (s->pick.writes)
 		sql_writes(store, out, depth >= CKPT_VALUES, &s->arena);
 	return store->base.err->code;
@@ -288,7 +342,7 @@ static int next_head(struct sql_scan *s, struct cell *row)
 	struct ckpt_error *err = s->base.store->err;
 	int rc;
 
-	if (!s->started) {
+	if (sql_of(s->base.store)->heads || !s->started) {
 		rc = sql_next(s->cur, row, s->ncols);
 	} else if (s->pick.key.thread.p && s->pick.key.ns.p) {
 		return 0;
@@ -340,101 +394,4 @@ int sql_scan_next(struct ckpt_scan *scan, struct ckpt_checkpoint *out)
 	s->given++;
 	rc = fill(s, row, out);
 	return rc < 0 ? rc : 1;
-}
-
-/* ---- pending writes -------------------------------------------------------------------------------- */
-
-static int in_library_order(const void *a, const void *b)
-{
-	const struct ckpt_write *x = a, *y = b;
-	int d = ckpt_view_cmp(x->path, y->path);
-
-	d = d ? d : ckpt_view_cmp(x->task, y->task);
-	d = d ? d : (x->idx > y->idx) - (x->idx < y->idx);
-	return d ? d : (x->seq > y->seq) - (x->seq < y->seq);
-}
-
-static void fill_write(struct ckpt_write *w, const struct cell *row, bool bodies,
-		struct arena *arena, struct ckpt_error *err)
-{
-	struct ckpt_view part[4];
-	static const enum write_col text[4] = { WCOL_TASK, WCOL_PATH, WCOL_CHANNEL,
-		WCOL_TYPE };
-
-	for (size_t i = 0; i < 4; i++) {
-		part[i] = text_of(arena, &row[text[i]], err);
-		if (part[i].p && !err->code)
-			part[i] = arena_copy(arena, part[i], err);
-	}
-	*w = (struct ckpt_write){
-		.task = part[0],
-		.path = part[1],
-		.channel = part[2],
-		.type = part[3],
-		.idx = row[WCOL_IDX].i,
-		.size = size_of(&row[WCOL_SIZE]),
-		.seq = row[WCOL_SEQ].i,
-	};
-	if (bodies && row[WCOL_BODY].v.p)
-		w->body = arena_copy(arena, row[WCOL_BODY].v, err);
-}
-
-static int collect(struct cursor *cur, struct ckpt_checkpoint *out, bool bodies,
-		struct arena *arena, struct ckpt_error *err)
-{
-	struct cell row[WRITE_COLS];
-	struct ckpt_write *list = NULL;
-	size_t n = 0, cap = 0;
-
-	while (sql_next(cur, row, bodies ? WRITE_COLS : (size_t)WCOL_BODY) > 0) {
-		if (n == cap) {
-			struct ckpt_write *more;
-
-			cap = cap ? cap * 2 : 8;
-			more = arena_take(arena, cap * sizeof(*more), err);
-			if (!more)
-				return err->code;
-			if (n)
-				memcpy(more, list, n * sizeof(*more));
-			list = more;
-		}
-		fill_write(&list[n], row, bodies, arena, err);
-		out->writes_size += list[n++].size;
-	}
-	if (n > 1)
-		qsort(list, n, sizeof(*list), in_library_order);
-	out->writes = list;
-	out->nwrites = n;
-	return err->code;
-}
-
-int sql_writes(struct sql_store *s, struct ckpt_checkpoint *out, bool bodies,
-		struct arena *arena)
-{
-	const struct layout *l = s->layout;
-	const struct ckpt_key *k = &out->key;
-	struct cell args[3] = {
-		sql_key_cell(k->thread, k->blob & CKPT_BLOB_THREAD),
-		sql_key_cell(k->ns, k->blob & CKPT_BLOB_NS),
-		sql_key_cell(k->id, k->blob & CKPT_BLOB_ID),
-	};
-	size_t ncols = bodies ? WRITE_COLS : (size_t)WCOL_BODY;
-	struct ckpt_buf sql = { 0 };
-	struct cursor *cur;
-
-	if (!s->has_writes || s->base.err->code)
-		return s->base.err->code;
-	for (size_t i = 0; i < ncols; i++)
-		ckpt_buf_addf(&sql, "%s%s", i ? ", " : "SELECT ", s->write_cols[i]);
-	ckpt_buf_addf(&sql, " FROM %s WHERE %s = $1 AND %s = $2 AND %s = $3",
-			l->writes.name, l->write_key[0], l->write_key[1],
-			l->write_key[2]);
-	if (sql.failed)
-		return ckpt_fail(s->base.err, CKPT_ENOMEM, "out of memory");
-	if (sql_query(&cur, s, sql.p, args, 3) == 0) {
-		collect(cur, out, bodies, arena, s->base.err);
-		sql_done(cur);
-	}
-	ckpt_buf_free(&sql);
-	return s->base.err->code;
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "backend.h"
+#include "postgres.h"
 
 struct name_form {
 	const char *prefix;
@@ -82,17 +83,27 @@ static char *from_file_uri(const char *name, const char *rest, struct ckpt_error
 	return b.p;
 }
 
+/* All of a libpq name counts, also what the form was told by. */
+static char *from_conninfo(const char *name, const char *whole, struct ckpt_error *err)
+{
+	(void)name;
+	return postgres_conninfo(whole, err);
+}
+
 static const struct name_form forms[] = {
 	{ "sqlite+aiosqlite:", &sqlite_backend, from_sqlalchemy },
 	{ "sqlite+pysqlite:", &sqlite_backend, from_sqlalchemy },
 	{ "sqlite:", &sqlite_backend, from_sqlalchemy },
 	{ "file:", &sqlite_backend, from_file_uri },
-	{ "postgresql://", NULL, NULL },
-	{ "postgres://", NULL, NULL },
-	{ "postgresql+", NULL, NULL },
-	{ "host=", NULL, NULL },
-	{ "service=", NULL, NULL },
-	{ "dbname=", NULL, NULL },
+	{ "postgresql://", &postgres_backend, from_conninfo },
+	{ "postgres://", &postgres_backend, from_conninfo },
+	{ "postgresql+", &postgres_backend, from_conninfo },
+	{ "host=", &postgres_backend, from_conninfo },
+	{ "hostaddr=", &postgres_backend, from_conninfo },
+	{ "service=", &postgres_backend, from_conninfo },
+	{ "dbname=", &postgres_backend, from_conninfo },
+	{ "user=", &postgres_backend, from_conninfo },
+	{ "port=", &postgres_backend, from_conninfo },
 	{ "dump:", NULL, NULL },
 	{ "skymarshal:", NULL, NULL },
 	{ "", &sqlite_backend, NULL },
@@ -105,52 +116,6 @@ static const struct name_form *form_of(const char *name)
 	while (strncmp(name, f->prefix, strlen(f->prefix)) != 0)
 		f++;
 	return f;
-}
-
-/* Where a connection string's value ends: in quotes or at a blank, \ takes the next as it is. */
-static const char *value_end(const char *p)
-{
-	bool quoted = *p == '\'';
-
-	for (p += quoted; *p && (quoted ? *p != '\'' : *p != ' ' && *p != '&'); p++) {
-		if (*p == '\\' && p[1])
-			p++;
-	}
-	return quoted && *p ? p + 1 : p;
-}
-
-/* postgresql://user:SECRET@… and password=SECRET → *** */
-static char *masked(const char *name, struct ckpt_error *err)
-{
-	struct ckpt_buf b = { 0 };
-	const char *scheme = strstr(name, "://"), *at = name;
-	const char *host = scheme ? strrchr(scheme + 3, '@') : NULL;
-	const char *colon = scheme ? strchr(scheme + 3, ':') : NULL;
-
-	if (host && colon && colon < host) {
-		ckpt_buf_add(&b, name, (size_t)(colon - name) + 1);
-		ckpt_buf_puts(&b, "***");
-		at = host;
-	}
-	for (const char *p; (p = strstr(at, "password"));) {
-		p += 8;
-		p += strspn(p, " ");
-		if (*p != '=') {
-			ckpt_buf_add(&b, at, (size_t)(p - at));
-			at = p;
-			continue;
-		}
-		p += 1 + strspn(p + 1, " ");
-		ckpt_buf_add(&b, at, (size_t)(p - at));
-		ckpt_buf_puts(&b, "***");
-		at = value_end(p);
-	}
-	ckpt_buf_puts(&b, at);
-	if (b.failed) {
-		ckpt_buf_free(&b);
-		ckpt_fail(err, CKPT_ENOMEM, "out of memory");
-	}
-	return b.p;
 }
 
 /* ---- a name that is not there ----------------------------------------------------------------------- */
@@ -173,7 +138,7 @@ static bool is_store(const char *path)
 	struct ckpt_store *store;
 	struct ckpt_error err = { 0 };
 
-	if (sqlite_backend.open(&store, path, &quietly, &err) < 0)
+	if (sqlite_backend.open(&store, path, path, &quietly, &err) < 0)
 		return false;
 	ckpt_store_end(store);
 	ckpt_store_close(store);
@@ -217,35 +182,31 @@ int ckpt_store_open(struct ckpt_store **out, const char *name,
 		const struct ckpt_config *config, struct ckpt_error *err)
 {
 	const struct name_form *f = form_of(name);
-	char *shown = masked(name, err), *where = NULL;
+	char *shown = postgres_masked(name), *where = NULL;
 
 	*out = NULL;
 	if (!shown)
-		return err->code;
+		return ckpt_fail(err, CKPT_ENOMEM, "out of memory");
 	if (!f->backend)
 		ckpt_fail(err, CKPT_EUNSUPPORTED,
-				"'%s' is not a SQLite store, and this version reads "
-				"no other",
-				shown);
+				"'%s': this version reads SQLite and PostgreSQL stores, "
+				"and no other", shown);
 	else if (!*name)
 		ckpt_fail(err, CKPT_EMISSING, "the store's name is empty");
 	else if (f->rest)
-		where = f->rest(shown, name + strlen(f->prefix), err);
+		where = f->rest(shown, f->rest == from_conninfo ? name : name + strlen(f->prefix),
+				err);
 	else
 		where = duplicate(name, strlen(name), err);
 	if (where && strcmp(where, ":memory:") == 0)
 		ckpt_fail(err, CKPT_EMISSING,
 				"a store in memory belongs to its own process alone");
-	if (!err->code && f->backend->open(out, where, config, err) == CKPT_EMISSING)
+	if (!err->code &&
+			f->backend->open(out, where, shown, config, err) == CKPT_EMISSING)
 		suggest(err, where);
 	free(where);
-	if (err->code) {
-		free(shown);
-		return err->code;
-	}
-	free((*out)->name);
-	(*out)->name = shown;
-	return 0;
+	free(shown);
+	return err->code;
 }
 
 /* ---- dispatch ------------------------------------------------------------------------------------ */

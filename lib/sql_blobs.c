@@ -1,0 +1,359 @@
+/*
+ * sql_blobs.c - values that lie apart from their checkpoint, under (channel, version).
+ *
+ * Many checkpoints of a namespace name the same blobs: those of the last checkpoints are kept,
+ * so that each crosses the wire about once. Also what a checkpoint before v 4 has as Sends,
+ * which PostgreSQL keeps among the parent's writes.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "hash.h"
+#include "sql.h"
+#include "token.h"
+
+#define CACHE_MOST ((size_t)32 << 20)
+
+struct blob {
+	char *text;             /* channel, version, type, body; one allocation */
+	size_t channel_n, version_n, type_n, body_n;
+	bool null;              /* SQL NULL: an `empty` row */
+	uint64_t hash;
+	uint64_t used;          /* the checkpoint that named it last */
+};
+
+struct size_row {
+	struct ckpt_view id;
+	int64_t fresh, all;
+};
+
+struct blob_cache {
+	struct arena names;     /* thread and ns the cache is of, and size rows */
+	struct ckpt_view thread, ns;
+	struct blob *blobs;
+	size_t n, cap, bytes;
+	uint64_t now;
+	struct size_row *sizes;
+	size_t nsizes, capsizes;
+	bool sized;
+};
+
+struct blob_cache *blob_cache_new(void)
+{
+	return calloc(1, sizeof(struct blob_cache));
+}
+
+static void forget(struct blob_cache *c, uint64_t before)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < c->n; i++) {
+		if (c->blobs[i].used >= before) {
+			c->blobs[kept++] = c->blobs[i];
+			continue;
+		}
+		c->bytes -= c->blobs[i].body_n;
+		free(c->blobs[i].text);
+	}
+	c->n = kept;
+}
+
+void blob_cache_free(struct blob_cache *c)
+{
+	if (!c)
+		return;
+	forget(c, UINT64_MAX);
+	free(c->blobs);
+	free(c->sizes);
+	arena_free(&c->names);
+	free(c);
+}
+
+/* Begin with a checkpoint: another namespace starts afresh, too many bytes make room. */
+static int turn_to(struct blob_cache *c, const struct ckpt_key *key, struct ckpt_error *err)
+{
+	c->now++;
+	if (!c->thread.p || !ckpt_view_eq(c->thread, key->thread) ||
+			!ckpt_view_eq(c->ns, key->ns)) {
+		forget(c, UINT64_MAX);
+		arena_reset(&c->names);
+		c->thread = arena_copy(&c->names, key->thread, err);
+		c->ns = arena_copy(&c->names, key->ns, err);
+		c->nsizes = 0;
+		c->sized = false;
+	} else if (c->bytes > CACHE_MOST) {
+		forget(c, c->now - 1);
+	}
+	return err->code;
+}
+
+/* ---- versions as text ---------------------------------------------------------------------------- */
+
+/* A version's JSON text as jsonb_each_text gives it: a string without its quotes. Versions hold
+ * no escapes; one that did would simply match no blob. */
+static struct ckpt_view version_text(struct ckpt_view json)
+{
+	const char *p = json.p;
+
+	if (json.n >= 2 && p[0] == '"')
+		return (struct ckpt_view){ p + 1, json.n - 2 };
+	return json;
+}
+
+static uint64_t hash_of(struct ckpt_view channel, struct ckpt_view version)
+{
+	return ckpt_hash(channel) * 31 + ckpt_hash(version);
+}
+
+static struct blob *find(struct blob_cache *c, struct ckpt_view channel, struct ckpt_view version)
+{
+	uint64_t hash = hash_of(channel, version);
+
+	for (size_t i = 0; i < c->n; i++) {
+		struct blob *b = &c->blobs[i];
+
+		if (b->hash == hash && b->channel_n == channel.n && b->version_n == version.n &&
+				memcmp(b->text, channel.p, channel.n) == 0 &&
+				memcmp(b->text + channel.n, version.p, version.n) == 0)
+			return b;
+	}
+	return NULL;
+}
+
+static int keep(struct blob_cache *c, const struct cell row[static 4], struct ckpt_error *err)
+{
+	struct ckpt_buf text = { 0 };
+	struct blob *b;
+
+	if (c->n == c->cap) {
+		size_t cap = c->cap ? c->cap * 2 : 32;
+		struct blob *more = realloc(c->blobs, cap * sizeof(*more));
+
+		if (!more)
+			return ckpt_fail(err, CKPT_ENOMEM, "out of memory");
+		c->blobs = more;
+		c->cap = cap;
+	}
+	for (size_t i = 0; i < 4; i++)
+		ckpt_buf_add(&text, row[i].v.p, row[i].v.n);
+	if (text.failed) {
+		ckpt_buf_free(&text);
+		return ckpt_fail(err, CKPT_ENOMEM, "out of memory");
+	}
+	b = &c->blobs[c->n++];
+	*b = (struct blob){ .text = text.p, .channel_n = row[0].v.n, .version_n = row[1].v.n,
+		.type_n = row[2].v.n, .body_n = row[3].v.n, .null = row[3].kind == CELL_NULL,
+		.hash = hash_of(row[0].v, row[1].v), .used = c->now };
+	c->bytes += b->body_n;
+	return 0;
+}
+
+/* ---- fetching ------------------------------------------------------------------------------------- */
+
+static void add_wanted(struct ckpt_buf *to, const struct ckpt_value *v)
+{
+	ckpt_buf_puts(to, to->n ? ",{\"c\":" : "[{\"c\":");
+	ckpt_json_string(to, v->channel);
+	ckpt_buf_puts(to, ",\"v\":");
+	ckpt_json_string(to, version_text(v->version));
+	ckpt_buf_puts(to, "}");
+}
+
+static int fetch(struct sql_store *s, struct blob_cache *c, const struct ckpt_key *key,
+		struct ckpt_view wanted)
+{
+	struct cell args[3], row[4];
+	struct cursor *cur;
+	int rc;
+
+	sql_key_cells(args, key);
+	args[2] = (struct cell){ .kind = CELL_TEXT, .v = wanted };
+	if (sql_query(&cur, s, s->blob_rows, args, 3) < 0)
+		return s->base.err->code;
+	while ((rc = sql_next(cur, row, 4)) > 0 && rc >= 0) {
+		if (keep(c, row, s->base.err) < 0)
+			break;
+	}
+	sql_done(cur);
+	return s->base.err->code;
+}
+
+/* A blob outranks what stands in the container; a row of type `empty` says there is no value. */
+static int give(struct sql_store *s, struct ckpt_value *v, struct blob *b, struct blob_cache *c,
+		struct arena *arena)
+{
+	const char *type = b->text + b->channel_n + b->version_n;
+
+	b->used = c->now;
+	if (b->null && b->type_n == 5 && memcmp(type, "empty", 5) == 0) {
+		v->type = v->body = (struct ckpt_view){ 0 };
+		v->place = CKPT_EMPTY;
+		return 0;
+	}
+	v->type = (struct ckpt_view){ type, b->type_n };
+	v->body = (struct ckpt_view){ type + b->type_n, b->body_n };
+	v->place = CKPT_BLOB;
+	return sql_open_row(s, &v->type, &v->lock, &v->body, arena);
+}
+
+int sql_blobs(struct sql_store *s, struct blob_cache *c, struct ckpt_checkpoint *out,
+		struct arena *arena)
+{
+	struct ckpt_value *values = (struct ckpt_value *)(void *)out->values;
+	struct ckpt_buf wanted = { 0 };
+	int rc = turn_to(c, &out->key, s->base.err);
+
+	for (size_t i = 0; i < out->nvalues && rc == 0; i++) {
+		struct ckpt_value *v = &values[i];
+
+		if (v->version.p && !find(c, v->channel, version_text(v->version)))
+			add_wanted(&wanted, v);
+	}
+	ckpt_buf_puts(&wanted, "]");
+	if (rc == 0 && wanted.failed)
+		rc = ckpt_fail(s->base.err, CKPT_ENOMEM, "out of memory");
+	if (rc == 0 && wanted.n > 1)
+		rc = fetch(s, c, &out->key, ckpt_buf_view(&wanted));
+	ckpt_buf_free(&wanted);
+	for (size_t i = 0; i < out->nvalues && rc == 0; i++) {
+		struct ckpt_value *v = &values[i];
+		struct blob *b = v->version.p ? find(c, v->channel, version_text(v->version)) : NULL;
+
+		if (b)
+			rc = give(s, v, b, c, arena);
+	}
+	return rc;
+}
+
+/* ---- sizes ------------------------------------------------------------------------------------------- */
+
+static int read_sizes(struct sql_store *s, struct blob_cache *c, const struct ckpt_key *key)
+{
+	struct cell args[3], row[3];
+	struct cursor *cur;
+
+	sql_key_cells(args, key);
+	if (sql_query(&cur, s, s->blob_sizes, args, 2) < 0)
+		return s->base.err->code;
+	while (sql_next(cur, row, 3) > 0) {
+		if (c->nsizes == c->capsizes) {
+			size_t cap = c->capsizes ? c->capsizes * 2 : 64;
+			struct size_row *more = realloc(c->sizes, cap * sizeof(*more));
+
+			if (!more) {
+				ckpt_fail(s->base.err, CKPT_ENOMEM, "out of memory");
+				break;
+			}
+			c->sizes = more;
+			c->capsizes = cap;
+		}
+		c->sizes[c->nsizes++] = (struct size_row){
+			arena_copy(&c->names, row[0].v, s->base.err), row[1].i, row[2].i };
+	}
+	sql_done(cur);
+	c->sized = true;
+	return s->base.err->code;
+}
+
+static int by_id(const void *id, const void *row)
+{
+	return ckpt_view_cmp(*(const struct ckpt_view *)id, ((const struct size_row *)row)->id);
+}
+
+int sql_blob_sizes(struct sql_store *s, struct blob_cache *c, struct ckpt_checkpoint *out)
+{
+	const struct size_row *row;
+
+	if (turn_to(c, &out->key, s->base.err) < 0 ||
+			(!c->sized && read_sizes(s, c, &out->key) < 0))
+		return s->base.err->code;
+	row = c->nsizes ? bsearch(&out->key.id, c->sizes, c->nsizes, sizeof(*c->sizes), by_id)
+	                : NULL;
+	if (row) {
+		out->blobs_new = row->fresh;
+		out->blobs_all = row->all;
+	}
+	return 0;
+}
+
+/* ---- Sends before v 4 ---------------------------------------------------------------------------------- */
+
+static bool before_v4(const struct ckpt_checkpoint *c)
+{
+	struct ckpt_view v;
+
+	return c->parent.p && c->skeleton.p &&
+	       ckpt_value_member(&v, CKPT_LIT("json"), c->skeleton, "v") && v.n == 1 &&
+	       *(const char *)v.p >= '1' && *(const char *)v.p <= '3';
+}
+
+/* One more channel: an array of the Sends, in the encoding of the first. */
+static int add_channel(struct ckpt_checkpoint *out, struct ckpt_view type, struct ckpt_view body,
+		struct arena *arena, struct ckpt_error *err)
+{
+	struct ckpt_value *all = arena_take(arena, (out->nvalues + 1) * sizeof(*all), err);
+	struct ckpt_value sends = { .channel = CKPT_LIT("__pregel_tasks"), .place = CKPT_BLOB };
+	size_t n = 0;
+
+	if (!all)
+		return err->code;
+	for (size_t i = 0; i < out->nvalues; i++) {
+		const struct ckpt_value *v = &out->values[i];
+
+		if (ckpt_view_cmp(v->version, sends.version) > 0)
+			sends.version = v->version;
+		if (!ckpt_view_eq(v->channel, sends.channel))
+			all[n++] = *v;
+	}
+	sends.type = arena_copy(arena, type, err);
+	sends.body = arena_copy(arena, body, err);
+	all[n++] = sends;
+	out->values = all;
+	out->nvalues = n;
+	return err->code;
+}
+
+int sql_sends(struct sql_store *s, struct ckpt_checkpoint *out, struct arena *arena)
+{
+	struct ckpt_buf items = { 0 }, type = { 0 }, body = { 0 };
+	struct ckpt_error *err = s->base.err;
+	struct cell args[3], row[2];
+	struct cursor *cur;
+	uint64_t n = 0;
+	bool json;
+
+	if (!before_v4(out))
+		return 0;
+	sql_key_cells(args, &out->key);
+	args[2] = sql_key_cell(out->parent, false);
+	if (sql_query(&cur, s, s->sends, args, 3) < 0)
+		return err->code;
+	while (sql_next(cur, row, 2) > 0) {
+		enum ckpt_lock lock = CKPT_OPEN;
+
+		if (sql_open_row(s, &row[0].v, &lock, &row[1].v, arena) < 0)
+			break;
+		if (n++ == 0)
+			ckpt_buf_add(&type, row[0].v.p, row[0].v.n);
+		else if (ckpt_view_eq(ckpt_buf_view(&type), CKPT_LIT("json")))
+			ckpt_buf_puts(&items, ",");
+		ckpt_buf_add(&items, row[1].v.p, row[1].v.n);
+	}
+	sql_done(cur);
+	json = ckpt_view_eq(ckpt_buf_view(&type), CKPT_LIT("json"));
+	if (json)
+		ckpt_buf_puts(&body, "[");
+	else
+		msgpack_array(&body, n);
+	ckpt_buf_add(&body, items.p, items.n);
+	if (json)
+		ckpt_buf_puts(&body, "]");
+	if (items.failed || type.failed || body.failed)
+		ckpt_fail(err, CKPT_ENOMEM, "out of memory");
+	if (n && !err->code)
+		add_channel(out, ckpt_buf_view(&type), ckpt_buf_view(&body), arena, err);
+	ckpt_buf_free(&items);
+	ckpt_buf_free(&type);
+	ckpt_buf_free(&body);
+	return err->code;
+}
