@@ -14,7 +14,8 @@
 
 static int t_count, t_failed;
 
-__attribute__((format(printf, 2, 3))) static inline bool ok(bool good, const char *fmt, ...)
+__attribute__((format(printf, 2, 3))) static inline bool ok(
+		bool good, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -38,7 +39,8 @@ static inline bool same(const void *got, size_t ngot, const char *want, const ch
 
 	ok(good, "%s", what);
 	if (!good)
-		printf("# got  %.*s\n# want %s\n", (int)ngot, ngot ? (const char *)got : "", want);
+		printf("# got  %.*s\n# want %s\n", (int)ngot,
+				ngot ? (const char *)got : "", want);
 	return good;
 }
 

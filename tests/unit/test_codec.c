@@ -48,14 +48,14 @@ static const struct {
 	{ "nothing", "{}", "", "{}" },
 	{ "order",
 			"{\"v\":1,\"channel_values\":{\"b\":1,\"a\":[2]},\"channel_"
-	                "versions\":"
+			"versions\":"
 			"{\"a\":\"2\",\"b\":\"1\"},\"id\":\"x\"}",
 			"b=1:\"1\" a=[2]:\"2\" ",
 			"{\"v\":1,\"channel_versions\":{\"a\":\"2\",\"b\":\"1\"},\"id\":"
-	                "\"x\"}" },
+			"\"x\"}" },
 	{ "versions first",
 			"{\"channel_versions\":{\"z\":1,\"a\":2.5},\"channel_values\":{"
-	                "\"a\":null}}",
+			"\"a\":null}}",
 			"a=null:2.5 z!:1 ",
 			"{\"channel_versions\":{\"z\":1,\"a\":2.5}}" },
 	{ "no version", "{\"channel_values\":{\"a\":1}}", "a=1:- ", "{}" },
@@ -69,7 +69,7 @@ static const struct {
 			"", "{\"channel_versions\":null,\"v\":4}" },
 	{ "odd names",
 			"{\"channel_values\":{\"\":1,\"a "
-	                "b\":2},\"channel_versions\":{\"\":3}}",
+			"b\":2},\"channel_versions\":{\"\":3}}",
 			"=1:3 a b=2:- ", "{\"channel_versions\":{\"\":3}}" },
 	{ "deep values", "{\"channel_values\":{\"a\":{\"channel_values\":{\"x\":1}}}}",
 			"a={\"channel_values\":{\"x\":1}}:- ", "{}" },
@@ -224,10 +224,10 @@ static void times_and_writers(void)
 		{ "{\"ts\":\"2026-01-01T00:00:00.500000+00:00\"}", CKPT_PYTHON },
 		{ "{\"ts\":\"2026-01-01T00:00:00.5Z\",\"channel_versions\":{\"a\":\"1\"}"
 		  "}",
-				CKPT_PYTHON },
+				CKPT_JS },
 		{ "{\"ts\":\"2026-01-01T00:00:00.500000+00:00\",\"channel_versions\":{"
 		  "\"a\":1}}",
-				CKPT_JS },
+				CKPT_PYTHON },
 	};
 	struct ckpt_checkpoint c;
 

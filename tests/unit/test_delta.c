@@ -65,7 +65,7 @@ static const struct row rows[] = {
 static void make(const char *path)
 {
 	static const char js[] = "{\"channel_values\":{\"d\":{\"lc\":2,\"type\":\"delta_"
-	                         "snapshot\","
+				 "snapshot\","
 				 "\"value\":[1]}},\"channel_versions\":{\"d\":1}}";
 	sqlite3 *db = made_store(path);
 	struct ckpt_buf b = { 0 };
@@ -107,7 +107,7 @@ static void make(const char *path)
 				     .type = CKPT_LIT("json"),
 				     .meta = CKPT_LIT("{}"),
 				     .body = CKPT_LIT("{\"channel_versions\":{\"d\":2}"
-	                                              "}") });
+						      "}") });
 	made_write(db, &(struct made_write){ .thread = CKPT_LIT("js"),
 				       .id = CKPT_LIT("1"),
 				       .task = CKPT_LIT("t"),

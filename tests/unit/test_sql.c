@@ -66,16 +66,16 @@ static void accepted(void)
 				"CREATE TABLE checkpoints (" KEY ROW
 				", colour TEXT);" WRITES,
 				"table checkpoints has a column that is not LangGraph's: "
-		                "colour; " },
+				"colour; " },
 		{ "a column more of writes",
 				CHECKPOINTS "CREATE TABLE writes (" KEY WRITE
 					    ", shade TEXT);",
 				"table writes has a column that is not LangGraph's: "
-		                "shade; " },
+				"shade; " },
 		{ "columns in another order",
 				"CREATE TABLE checkpoints (" ROW
 				", checkpoint_id TEXT, thread_id TEXT, checkpoint_ns "
-		                "TEXT);" WRITES,
+				"TEXT);" WRITES,
 				"" },
 		{ "other tables beside",
 				CHECKPOINTS WRITES "CREATE TABLE store (a);"
@@ -113,11 +113,11 @@ static void refused(void)
 		{ "no metadata",
 				"CREATE TABLE checkpoints (" KEY
 				"parent_checkpoint_id TEXT, type TEXT, checkpoint "
-		                "BLOB);" WRITES,
+				"BLOB);" WRITES,
 				"checkpoints" },
 		{ "the old layout",
 				"CREATE TABLE checkpoints (thread_id TEXT, thread_ts "
-		                "TEXT, "
+				"TEXT, "
 				"parent_ts TEXT, checkpoint BLOB, metadata BLOB);",
 				"thread_ts" },
 		{ "a view",
@@ -127,7 +127,7 @@ static void refused(void)
 		{ "a virtual table",
 				"CREATE VIRTUAL TABLE checkpoints USING fts5(thread_id, "
 				"checkpoint_ns, checkpoint_id, parent_checkpoint_id, "
-		                "type, checkpoint, metadata);",
+				"type, checkpoint, metadata);",
 				"virtual" },
 		{ "writes that are a view",
 				CHECKPOINTS
@@ -138,7 +138,7 @@ static void refused(void)
 		{ "a column that only looks like two",
 				"CREATE TABLE checkpoints (" KEY
 				"parent_checkpoint_id TEXT, type TEXT, checkpoint BLOB, "
-		                "\"x metadata y\" BLOB);" WRITES,
+				"\"x metadata y\" BLOB);" WRITES,
 				"checkpoints" },
 	};
 	struct ckpt_buf notes = { 0 };
@@ -159,7 +159,8 @@ static void refused(void)
 static void forced(void)
 {
 	static const struct ckpt_config good = { .layout = "langgraph" },
-					bad = { .layout = "bos" };
+					bad = { .layout = "langgraph-shallow" },
+					none = { .layout = "x" };
 	const char *path = database(CHECKPOINTS WRITES);
 	struct ckpt_store *s = NULL;
 	struct ckpt_error err = { 0 };
@@ -169,6 +170,9 @@ static void forced(void)
 	s = NULL;
 	ok(ckpt_store_open(&s, path, &bad, &err) == CKPT_EUNSUPPORTED && !s,
 			"and one that does not");
+	err = (struct ckpt_error){ 0 };
+	ok(ckpt_store_open(&s, path, &none, &err) == CKPT_EUSAGE && !s,
+			"and one there is not");
 }
 
 #define PY \
@@ -195,17 +199,17 @@ static void writers(void)
 				CKPT_PYTHON | CKPT_JS },
 		{ "garbage",
 				"INSERT INTO checkpoints (thread_id, checkpoint_ns, "
-		                "checkpoint_id, type, "
+				"checkpoint_id, type, "
 				"checkpoint) VALUES ('', '', '', 'json', x'ff'), ('', "
-		                "'', '', NULL, NULL)",
+				"'', '', NULL, NULL)",
 				0 },
 		{ "both, far apart",
 				"WITH n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n "
-		                "WHERE i < 500) "
+				"WHERE i < 500) "
 				"INSERT INTO checkpoints (thread_id, checkpoint_ns, "
-		                "checkpoint_id, type, "
+				"checkpoint_id, type, "
 				"checkpoint) SELECT 'x', '', i, CASE WHEN i < 250 THEN "
-		                "'msgpack' ELSE "
+				"'msgpack' ELSE "
 				"'json' END, '{\"channel_versions\":{\"a\":1}}' FROM n",
 				CKPT_PYTHON | CKPT_JS },
 	};

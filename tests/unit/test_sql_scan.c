@@ -70,7 +70,7 @@ static void depths(struct ckpt_store *s, char id[3][37])
 				   : !c.parent.p && !c.type.p && !c.size && !c.meta_size,
 				"its links (%lld)", (long long)c.size);
 		ok(d >= CKPT_META ? is(c.meta, "{\"step\":1}") && is(c.meta_type, "metada"
-		                                                                  "ta")
+										  "ta")
 				  : !c.meta.p,
 				"its metadata");
 		ok(d >= CKPT_VALUES ? c.skeleton.p && c.nvalues == 3 && !c.opaque.p &&

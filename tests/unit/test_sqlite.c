@@ -45,15 +45,15 @@ static const char *make_store(void)
 	sqlite3 *db = made_store(path);
 
 	made_sql(db, "CREATE TABLE v (k, v); INSERT INTO v VALUES ('nul', CAST(x'610062' "
-	             "AS TEXT)),"
+		     "AS TEXT)),"
 		     "('blob', x'610062'), ('int', -9223372036854775808), ('real', 1.5),"
 		     "('null', NULL), ('empty', ''), ('noblob', x'');"
 		     "INSERT INTO v VALUES ('twin', 'text'), (CAST('twin' AS BLOB), "
-	             "'blob');"
+		     "'blob');"
 		     "CREATE TABLE spy (hit); CREATE VIEW trap AS SELECT "
-	             "load_extension('x') AS a;"
+		     "load_extension('x') AS a;"
 		     "CREATE TRIGGER tr INSERT ON v BEGIN INSERT INTO spy VALUES (1); "
-	             "END;");
+		     "END;");
 	made_close(db);
 	return path;
 }
@@ -251,9 +251,9 @@ static void faults(void)
 	unlink(path);
 	db = made_store(path);
 	made_sql(db, "WITH n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < "
-	             "300) INSERT INTO "
+		     "300) INSERT INTO "
 		     "checkpoints (thread_id, checkpoint_id, checkpoint) SELECT i, i, "
-	             "zeroblob(100) FROM n");
+		     "zeroblob(100) FROM n");
 	made_close(db);
 	write_file(path, "r+", 4096, junk, sizeof(junk)); /* the table's root page */
 	c = reopen(path, &err);

@@ -109,7 +109,7 @@ static const char *fresh(const char *name, const char *mode)
 
 	made_sql(db, mode);
 	made_sql(db, "INSERT INTO checkpoints (thread_id, checkpoint_id) VALUES ('t', "
-	             "'a')");
+		     "'a')");
 	made_close(db);
 	return path;
 }
