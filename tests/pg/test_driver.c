@@ -19,7 +19,7 @@
 static const struct ckpt_config config = { .lock_wait = 300000000 };
 static const char *through; /* which way, for the names of tests */
 
-/* Let psql do what a reader must not. */
+/* What a reader must not do. */
 static void sql(const char *text)
 {
 	FILE *psql = popen("psql -qX -v ON_ERROR_STOP=1 >/dev/null", "w");
@@ -71,9 +71,7 @@ static void test_cells(struct conn *c)
 		struct ckpt_view v;
 	} t[] = {
 		{ "(-32768)::int2", CELL_INT, INT16_MIN, { NULL, 0 } },
-		{ "(-2147483648)::int4", CELL_INT, INT32_MIN, { NULL, 0 } },
 		{ "(-9223372036854775808)::int8", CELL_INT, INT64_MIN, { NULL, 0 } },
-		{ "9223372036854775807", CELL_INT, INT64_MAX, { NULL, 0 } },
 		{ "4294967295::oid", CELL_INT, 4294967295, { NULL, 0 } },
 		{ "true", CELL_INT, 1, { NULL, 0 } },
 		{ "false", CELL_INT, 0, { NULL, 0 } },
@@ -481,7 +479,6 @@ int main(void)
 	    "CREATE POLICY p ON filtered USING (a > 1); GRANT SELECT ON filtered TO poor;"
 	    "CREATE FUNCTION warn() RETURNS int LANGUAGE plpgsql AS "
 	    "$$BEGIN RAISE WARNING 'loud'; RETURN 1; END$$;");
-	fflush(stderr);
 	dup2(fileno(said), 2);
 	through = "directly";
 	test_reading("");
@@ -498,9 +495,6 @@ int main(void)
 	dup2(real, 2);
 	close(real);
 	ok(fseek(said, 0, SEEK_END) == 0 && ftell(said) == 0, "libpq prints nothing");
-	rewind(said);
-	for (int ch; (ch = getc(said)) != EOF;)
-		fputc(ch, stderr);
 	fclose(said);
 	return done();
 }
