@@ -40,6 +40,7 @@ const struct sql_dialect postgres_dialect = {
 	.elsewhere = "SELECT DISTINCT n.nspname FROM pg_catalog.pg_class c "
 		     "JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
 		     "WHERE c.relname = $1 AND c.relkind IN ('r', 'p') ORDER BY 1",
+	.text_keys = true,
 	.sizes_unpack = true,
 	.by_bytes = " COLLATE \"C\"",
 };

@@ -52,16 +52,21 @@ static struct sql_scan *scan_of(struct ckpt_scan *s)
 
 /* ---- the statement ------------------------------------------------------------------------------ */
 
-static void add_bounds(
-		struct ckpt_buf *b, const struct layout *l, const struct ckpt_key *key)
+/* Where keys are always text, one of bytes is nowhere, and asking for it would be an error. */
+static void add_bounds(struct ckpt_buf *b, const struct sql_store *store,
+		const struct ckpt_key *key)
 {
 	const struct ckpt_view part[3] = { key->thread, key->ns, key->id };
 	const char *word = " WHERE ";
 
-	for (size_t i = 0; i < 3; i++) {
+	for (unsigned i = 0; i < 3; i++) {
 		if (!part[i].p)
 			continue;
-		ckpt_buf_addf(b, "%s%s = $%zu", word, l->key[i], i + 1);
+		if (store->dialect->text_keys && key->blob & 1U << i)
+			ckpt_buf_addf(b, "%sfalse", word);
+		else
+			ckpt_buf_addf(b, "%s%s = $%u", word, store->layout->key[i],
+					i + 1);
 		word = " AND ";
 	}
 }
@@ -92,7 +97,7 @@ static void add_heads(
 	else if (s->started)
 		ckpt_buf_addf(b, " WHERE %s < $1", l->key[0]);
 	else if (s->pick.key.thread.p)
-		add_bounds(b, l, &s->pick.key);
+		add_bounds(b, store, &s->pick.key);
 	add_order(b, store, &s->pick, 3);
 	ckpt_buf_puts(b, " LIMIT 1");
 }
@@ -104,7 +109,7 @@ static void add_spans(
 
 	ckpt_buf_addf(b, "SELECT %1$s, %2$s, max(%3$s), min(%3$s), count(*) FROM %4$s",
 			l->key[0], l->key[1], l->key[2], store->checkpoints);
-	add_bounds(b, l, &s->pick.key);
+	add_bounds(b, store, &s->pick.key);
 	ckpt_buf_addf(b, " GROUP BY %s, %s", l->key[0], l->key[1]);
 	add_order(b, store, &s->pick, 2);
 }
@@ -125,7 +130,7 @@ static void add_rows(
 	for (size_t i = 0; i < s->ncols; i++)
 		ckpt_buf_addf(b, "%s%s", i ? ", " : "SELECT ", col_of(s, store, i));
 	ckpt_buf_addf(b, " FROM %s", store->checkpoints);
-	add_bounds(b, store->layout, &s->pick.key);
+	add_bounds(b, store, &s->pick.key);
 	if (s->pick.from.p)
 		ckpt_buf_addf(b, " AND %s%s >= $5", id, by);
 	if (s->pick.upto.p)
@@ -253,7 +258,7 @@ static int time_from_payload(struct sql_scan *s, struct ckpt_checkpoint *out)
 
 	sql_key_cells(args, &out->key);
 	ckpt_buf_addf(&sql, "SELECT %s FROM %s", store->cols[COL_BODY], store->checkpoints);
-	add_bounds(&sql, store->layout, &out->key);
+	add_bounds(&sql, store, &out->key);
 	if (sql.failed)
 		return ckpt_fail(store->base.err, CKPT_ENOMEM, "out of memory");
 	if (sql_query(&cur, store, sql.p, args, 3) == 0) {
