@@ -208,10 +208,10 @@ static int check_words(struct cli *cli, const struct list *o, bool one_thread)
 	if (o->graph && (o->ids || o->reverse || cli->g.json || cli->g.ndjson ||
 					cli->g.porcelain))
 		return cli_usage(cli, "--graph is a drawing: it goes with no other form "
-		                      "or order");
+				      "or order");
 	if (o->sort >= 0 && checkpoints)
 		return cli_usage(cli, "--sort is for the list of threads; checkpoints "
-		                      "come by id");
+				      "come by id");
 	if (o->limit != CKPT_UNKNOWN && o->limit < 1)
 		return cli_usage(cli, "--limit: at least 1 is wanted");
 	if (o->changed && strncmp(o->changed, "/values", 7) != 0 &&
@@ -240,7 +240,7 @@ static int run(struct cli *cli)
 		return rc;
 	if (o->status >= 0)
 		cli_note(cli, "this version derives no status: every checkpoint's is "
-		              "unknown");
+			      "unknown");
 	if (name || o->all)
 		return list_checkpoints(cli, o, name ? &thread : NULL);
 	return list_threads(cli, o);
@@ -257,11 +257,11 @@ const struct cmd cmd_list = {
 	.needs_store = true,
 	.pages = true,
 	.examples = "  ckpt list                                threads, last active "
-	            "first\n"
+		    "first\n"
 		    "  ckpt list -l --limit 20                  with sizes, branches and "
-	            "steps\n"
+		    "steps\n"
 		    "  ckpt list chat-1 --graph                 the branches of one "
-	            "thread\n"
+		    "thread\n"
 		    "  ckpt list --all --since now-7d --ids     ids of the last week\n"
 		    "  ckpt list chat-1 --changed /values/messages\n",
 	.run = run,

@@ -208,8 +208,11 @@ static void judge_locks(struct shown *s)
 		if (s->c.writes[i].lock != CKPT_SHUT)
 			continue;
 		s->corrupt = true;
-		show_warn(s, "a write of channel %s cannot be decrypted: wrong key or damaged "
-			     "row", ckpt_show_name(name, s->c.writes[i].channel));
+		show_warn(s,
+				"a write of channel %s cannot be decrypted: wrong key or "
+		                "damaged "
+				"row",
+				ckpt_show_name(name, s->c.writes[i].channel));
 	}
 }
 
@@ -244,7 +247,7 @@ static int judge(struct shown *s)
 		if (s->places[i] == CKPT_DELTA)
 			show_warn(s,
 					"channel %s is a delta channel without a stored "
-			                "value: its raw "
+					"value: its raw "
 					"rows are shown",
 					ckpt_show_name(name, s->c.values[i].channel));
 	}
@@ -283,7 +286,7 @@ static int show_raw(struct shown *s)
 	if (s->c.opaque.p)
 		return ckpt_fail(err, CKPT_ENOTFOUND,
 				"the state is one piece of type %s: its channels cannot "
-		                "be told apart",
+				"be told apart",
 				ckpt_show_name(shown, s->c.type));
 	for (size_t i = 0; i < s->c.nvalues; i++) {
 		const struct ckpt_value *v = &s->c.values[i];
@@ -391,7 +394,7 @@ static int check_words(struct cli *cli, const struct show_opts *o)
 		return cli_usage(cli, "--checkpoint goes with --thread");
 	if (o->raw && o->channels.n != 1)
 		return cli_usage(cli, "--raw gives the bytes of one channel: name it "
-		                      "with --channel");
+				      "with --channel");
 	if (o->raw + o->types + (o->path != NULL) > 1)
 		return cli_usage(cli, "--raw, --path and --types exclude each other");
 	if (o->raw && (cli->g.json || cli->g.ndjson || cli->g.porcelain))
@@ -463,12 +466,12 @@ const struct cmd cmd_show = {
 	.needs_store = true,
 	.pages = true,
 	.examples = "  ckpt show chat-1                             the newest "
-	            "checkpoint\n"
+		    "checkpoint\n"
 		    "  ckpt show chat-1~2 --channel messages        two parents up, one "
-	            "channel\n"
+		    "channel\n"
 		    "  ckpt show chat-1 --path /values/messages/0   one value as JSON\n"
 		    "  ckpt show chat-1@{step:3} --json             everything, for jq\n"
 		    "  ckpt show chat-1 --types                     classes named in the "
-	            "payload\n",
+		    "payload\n",
 	.run = run,
 };

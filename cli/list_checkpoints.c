@@ -145,8 +145,7 @@ static int walk_links(struct walk *w)
 
 	for (size_t i = 0; i < l->count && !w->stop && rc >= 0; i++) {
 		size_t at = w->o->reverse ? i : l->count - 1 - i;
-		struct ckpt_checkpoint c = { .key = l->key,
-			.time = l->links[at].time };
+		struct ckpt_checkpoint c = { .key = l->key, .time = l->links[at].time };
 
 		c.key.id = l->links[at].id;
 		rc = visit(w, at, &c);
@@ -361,7 +360,7 @@ static int emit_row(struct walk *w, size_t at, const struct ckpt_checkpoint *c)
 		{ .v = nodes },
 		{ .v = CKPT_LIT("unknown") },
 		{ .v = meta },
-		{ .v = at == l->head             ? CKPT_LIT("(latest)")
+		{ .v = at == l->head                  ? CKPT_LIT("(latest)")
 		                : link->children == 0 ? CKPT_LIT("(head)")
 		                                      : CKPT_LIT("") },
 	};

@@ -311,7 +311,7 @@ static int put_document(struct shown *s, struct ckpt_buf *to)
 	/* Sends of checkpoints before v 4 are kept in the container, not in a channel */
 	if (s->c.type.p && s->c.skeleton.p &&
 			ckpt_value_member(&sends, s->c.type, s->c.skeleton,
-					       "pending_sends")) {
+					"pending_sends")) {
 		key(to, "pending_sends");
 		show_value(s, to, s->c.type, sends);
 	}

@@ -144,7 +144,7 @@ static void channel(struct shown *s, struct ckpt_buf *b, size_t i)
 			text_size(b, (int64_t)v->body.n);
 		} else {
 			ckpt_buf_puts(b, "  (delta: the last snapshot and the writes "
-			                 "since)");
+					 "since)");
 		}
 		line(s, b);
 		preview(s, b, text);

@@ -268,7 +268,7 @@ static int go_up(struct finder *f, uint64_t up, size_t *at)
 		if (!link->parent.p)
 			return ckpt_fail(f->err, CKPT_ENOTFOUND,
 					"checkpoint '%s' is a root: %llu parent%s up, "
-			                "not %llu",
+					"not %llu",
 					ckpt_show_name(f->other, link->id),
 					(unsigned long long)i, i == 1 ? "" : "s",
 					(unsigned long long)up);
@@ -331,7 +331,7 @@ static int choose_thread(struct finder *f, struct ckpt_view text, struct parsed 
 				ckpt_show_name(f->name, text),
 				ckpt_show_name(f->other, p->thread));
 		ckpt_hint(f->err, "name the thread literally: --thread ID [--checkpoint "
-		                  "ID]");
+				  "ID]");
 		return f->err->code;
 	}
 	if (!whole && !part) {

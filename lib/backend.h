@@ -9,8 +9,8 @@
 struct ckpt_store { /* every backend's store begins with this */
 	const struct backend *backend;
 	struct ckpt_error *err;
-	char *name; /* as given, password masked */
-	const char *schema;     /* NULL where the engine has none */
+	char *name;         /* as given, password masked */
+	const char *schema; /* NULL where the engine has none */
 	bool tentative;
 };
 

@@ -423,7 +423,7 @@ bool ckpt_json_string(struct ckpt_buf *buf, struct ckpt_view text)
 void ckpt_base64(struct ckpt_buf *buf, struct ckpt_view bytes)
 {
 	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxy"
-	                             "z0123456789+/";
+				     "z0123456789+/";
 	const uint8_t *p = bytes.p;
 	size_t n = bytes.n;
 

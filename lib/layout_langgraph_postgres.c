@@ -22,7 +22,7 @@
 	{ \
 		.name = "checkpoint_writes", \
 		.required = "thread_id:text checkpoint_ns:text checkpoint_id:text " \
-		            "task_id:text idx:int4 " \
+			    "task_id:text idx:int4 " \
 			    "channel:text type:text blob:bytea", \
 		.optional = "task_path:text", .may_lack = true, \
 	}

@@ -83,8 +83,9 @@ static void join(struct lineage *l)
 /* The greatest id in the database's own order, which is what the saver loads. */
 static int find_head(struct lineage *l, struct ckpt_store *store)
 {
-	struct ckpt_pick pick = { .key = l->base.key, .depth = CKPT_KEYS, .newest = true,
-		.limit = 1 };
+	struct ckpt_pick pick = {
+		.key = l->base.key, .depth = CKPT_KEYS, .newest = true, .limit = 1
+	};
 	struct ckpt_checkpoint c;
 	struct ckpt_scan *scan;
 	int rc = ckpt_scan_one(&scan, store, &pick, &c);

@@ -84,8 +84,8 @@ static int sql_open(struct sql_store *s, const struct driver *driver, const char
 	return 0;
 }
 
-static struct sql_store *sql_new(const struct backend *backend, const char *shown,
-		struct ckpt_error *err)
+static struct sql_store *sql_new(
+		const struct backend *backend, const char *shown, struct ckpt_error *err)
 {
 	struct sql_store *s = calloc(1, sizeof(*s));
 
@@ -99,8 +99,9 @@ static struct sql_store *sql_new(const struct backend *backend, const char *show
 	return s;
 }
 
-static int sqlite_store_open(struct ckpt_store **out, const char *where, const char *shown,
-		const struct ckpt_config *config, struct ckpt_error *err)
+static int sqlite_store_open(struct ckpt_store **out, const char *where,
+		const char *shown, const struct ckpt_config *config,
+		struct ckpt_error *err)
 {
 	struct sql_store *s = sql_new(&sqlite_backend, shown, err);
 
@@ -114,8 +115,9 @@ static int sqlite_store_open(struct ckpt_store **out, const char *where, const c
 	return 0;
 }
 
-static int postgres_store_open(struct ckpt_store **out, const char *where, const char *shown,
-		const struct ckpt_config *config, struct ckpt_error *err)
+static int postgres_store_open(struct ckpt_store **out, const char *where,
+		const char *shown, const struct ckpt_config *config,
+		struct ckpt_error *err)
 {
 	struct sql_store *s = sql_new(&postgres_backend, shown, err);
 

@@ -18,13 +18,13 @@ struct sql_store {
 	const struct sql_dialect *dialect;
 	const struct layout *layout;
 	bool has_writes, has_blobs;
-	struct crypt *crypt;    /* NULL: no key was given */
-	struct arena arena;     /* names and texts, as long as the store */
-	const char *schema;     /* NULL where the engine has none */
-	const char *checkpoints, *writes, *blobs;       /* the tables, ready for SQL */
+	struct crypt *crypt; /* NULL: no key was given */
+	struct arena arena;  /* names and texts, as long as the store */
+	const char *schema;  /* NULL where the engine has none */
+	const char *checkpoints, *writes, *blobs; /* the tables, ready for SQL */
 	const char *cols[CHECKPOINT_COLS];
 	const char *write_cols[WRITE_COLS];
-	const char *samples, *heads, *blob_rows, *blob_sizes, *sends;   /* or NULL */
+	const char *samples, *heads, *blob_rows, *blob_sizes, *sends; /* or NULL */
 };
 
 static inline struct sql_store *sql_of(struct ckpt_store *s)
@@ -70,11 +70,12 @@ int sql_open_row(struct sql_store *, struct ckpt_view *type, enum ckpt_lock *loc
 int sql_writes(struct sql_store *, struct ckpt_checkpoint *, bool bodies, struct arena *);
 
 /* ---- values kept apart (sql_blobs.c) ---- */
-struct blob_cache;      /* of one thread and namespace: blobs are shared by many checkpoints */
+struct blob_cache; /* of one thread and namespace: blobs are shared by many checkpoints */
 struct blob_cache *blob_cache_new(void);
 void blob_cache_free(struct blob_cache *);
 /* Give the channels of a split checkpoint their blobs; bodies live until the next call. */
-int sql_blobs(struct sql_store *, struct blob_cache *, struct ckpt_checkpoint *, struct arena *);
+int sql_blobs(struct sql_store *, struct blob_cache *, struct ckpt_checkpoint *,
+		struct arena *);
 /* out->blobs_new and out->blobs_all, from one query a namespace. */
 int sql_blob_sizes(struct sql_store *, struct blob_cache *, struct ckpt_checkpoint *);
 /* The Sends a checkpoint before v 4 finds among its parent's writes, as a channel. */

@@ -15,11 +15,11 @@
 #define CACHE_MOST ((size_t)32 << 20)
 
 struct blob {
-	char *text;             /* channel, version, type, body; one allocation */
+	char *text; /* channel, version, type, body; one allocation */
 	size_t channel_n, version_n, type_n, body_n;
-	bool null;              /* SQL NULL: an `empty` row */
+	bool null; /* SQL NULL: an `empty` row */
 	uint64_t hash;
-	uint64_t used;          /* the checkpoint that named it last */
+	uint64_t used; /* the checkpoint that named it last */
 };
 
 struct size_row {
@@ -28,7 +28,7 @@ struct size_row {
 };
 
 struct blob_cache {
-	struct arena names;     /* thread and ns the cache is of, and size rows */
+	struct arena names; /* thread and ns the cache is of, and size rows */
 	struct ckpt_view thread, ns;
 	struct blob *blobs;
 	size_t n, cap, bytes;
@@ -70,7 +70,8 @@ void blob_cache_free(struct blob_cache *c)
 }
 
 /* Begin with a checkpoint: another namespace starts afresh, too many bytes make room. */
-static int turn_to(struct blob_cache *c, const struct ckpt_key *key, struct ckpt_error *err)
+static int turn_to(
+		struct blob_cache *c, const struct ckpt_key *key, struct ckpt_error *err)
 {
 	c->now++;
 	if (!c->thread.p || !ckpt_view_eq(c->thread, key->thread) ||
@@ -105,14 +106,16 @@ static uint64_t hash_of(struct ckpt_view channel, struct ckpt_view version)
 	return ckpt_hash(channel) * 31 + ckpt_hash(version);
 }
 
-static struct blob *find(struct blob_cache *c, struct ckpt_view channel, struct ckpt_view version)
+static struct blob *find(
+		struct blob_cache *c, struct ckpt_view channel, struct ckpt_view version)
 {
 	uint64_t hash = hash_of(channel, version);
 
 	for (size_t i = 0; i < c->n; i++) {
 		struct blob *b = &c->blobs[i];
 
-		if (b->hash == hash && b->channel_n == channel.n && b->version_n == version.n &&
+		if (b->hash == hash && b->channel_n == channel.n &&
+				b->version_n == version.n &&
 				memcmp(b->text, channel.p, channel.n) == 0 &&
 				memcmp(b->text + channel.n, version.p, version.n) == 0)
 			return b;
@@ -120,7 +123,8 @@ static struct blob *find(struct blob_cache *c, struct ckpt_view channel, struct 
 	return NULL;
 }
 
-static int keep(struct blob_cache *c, const struct cell row[static 4], struct ckpt_error *err)
+static int keep(struct blob_cache *c, const struct cell row[static 4],
+		struct ckpt_error *err)
 {
 	struct ckpt_buf text = { 0 };
 	struct blob *b;
@@ -141,9 +145,14 @@ static int keep(struct blob_cache *c, const struct cell row[static 4], struct ck
 		return ckpt_fail(err, CKPT_ENOMEM, "out of memory");
 	}
 	b = &c->blobs[c->n++];
-	*b = (struct blob){ .text = text.p, .channel_n = row[0].v.n, .version_n = row[1].v.n,
-		.type_n = row[2].v.n, .body_n = row[3].v.n, .null = row[3].kind == CELL_NULL,
-		.hash = hash_of(row[0].v, row[1].v), .used = c->now };
+	*b = (struct blob){ .text = text.p,
+		.channel_n = row[0].v.n,
+		.version_n = row[1].v.n,
+		.type_n = row[2].v.n,
+		.body_n = row[3].v.n,
+		.null = row[3].kind == CELL_NULL,
+		.hash = hash_of(row[0].v, row[1].v),
+		.used = c->now };
 	c->bytes += b->body_n;
 	return 0;
 }
@@ -179,8 +188,8 @@ static int fetch(struct sql_store *s, struct blob_cache *c, const struct ckpt_ke
 }
 
 /* A blob outranks what stands in the container; a row of type `empty` says there is no value. */
-static int give(struct sql_store *s, struct ckpt_value *v, struct blob *b, struct blob_cache *c,
-		struct arena *arena)
+static int give(struct sql_store *s, struct ckpt_value *v, struct blob *b,
+		struct blob_cache *c, struct arena *arena)
 {
 	const char *type = b->text + b->channel_n + b->version_n;
 
@@ -217,7 +226,9 @@ int sql_blobs(struct sql_store *s, struct blob_cache *c, struct ckpt_checkpoint 
 	ckpt_buf_free(&wanted);
 	for (size_t i = 0; i < out->nvalues && rc == 0; i++) {
 		struct ckpt_value *v = &values[i];
-		struct blob *b = v->version.p ? find(c, v->channel, version_text(v->version)) : NULL;
+		struct blob *b = v->version.p ? find(c, v->channel,
+								version_text(v->version))
+		                              : NULL;
 
 		if (b)
 			rc = give(s, v, b, c, arena);
@@ -227,7 +238,8 @@ int sql_blobs(struct sql_store *s, struct blob_cache *c, struct ckpt_checkpoint 
 
 /* ---- sizes ------------------------------------------------------------------------------------------- */
 
-static int read_sizes(struct sql_store *s, struct blob_cache *c, const struct ckpt_key *key)
+static int read_sizes(
+		struct sql_store *s, struct blob_cache *c, const struct ckpt_key *key)
 {
 	struct cell args[3], row[3];
 	struct cursor *cur;
@@ -248,7 +260,8 @@ static int read_sizes(struct sql_store *s, struct blob_cache *c, const struct ck
 			c->capsizes = cap;
 		}
 		c->sizes[c->nsizes++] = (struct size_row){
-			arena_copy(&c->names, row[0].v, s->base.err), row[1].i, row[2].i };
+			arena_copy(&c->names, row[0].v, s->base.err), row[1].i, row[2].i
+		};
 	}
 	sql_done(cur);
 	c->sized = true;
@@ -257,7 +270,8 @@ static int read_sizes(struct sql_store *s, struct blob_cache *c, const struct ck
 
 static int by_id(const void *id, const void *row)
 {
-	return ckpt_view_cmp(*(const struct ckpt_view *)id, ((const struct size_row *)row)->id);
+	return ckpt_view_cmp(*(const struct ckpt_view *)id,
+			((const struct size_row *)row)->id);
 }
 
 int sql_blob_sizes(struct sql_store *s, struct blob_cache *c, struct ckpt_checkpoint *out)
@@ -267,7 +281,8 @@ int sql_blob_sizes(struct sql_store *s, struct blob_cache *c, struct ckpt_checkp
 	if (turn_to(c, &out->key, s->base.err) < 0 ||
 			(!c->sized && read_sizes(s, c, &out->key) < 0))
 		return s->base.err->code;
-	row = c->nsizes ? bsearch(&out->key.id, c->sizes, c->nsizes, sizeof(*c->sizes), by_id)
+	row = c->nsizes ? bsearch(&out->key.id, c->sizes, c->nsizes, sizeof(*c->sizes),
+					  by_id)
 	                : NULL;
 	if (row) {
 		out->blobs_new = row->fresh;
@@ -288,11 +303,13 @@ static bool before_v4(const struct ckpt_checkpoint *c)
 }
 
 /* One more channel: an array of the Sends, in the encoding of the first. */
-static int add_channel(struct ckpt_checkpoint *out, struct ckpt_view type, struct ckpt_view body,
-		struct arena *arena, struct ckpt_error *err)
+static int add_channel(struct ckpt_checkpoint *out, struct ckpt_view type,
+		struct ckpt_view body, struct arena *arena, struct ckpt_error *err)
 {
-	struct ckpt_value *all = arena_take(arena, (out->nvalues + 1) * sizeof(*all), err);
-	struct ckpt_value sends = { .channel = CKPT_LIT("__pregel_tasks"), .place = CKPT_BLOB };
+	struct ckpt_value *all =
+			arena_take(arena, (out->nvalues + 1) * sizeof(*all), err);
+	struct ckpt_value sends = { .channel = CKPT_LIT("__pregel_tasks"),
+		.place = CKPT_BLOB };
 	size_t n = 0;
 
 	if (!all)

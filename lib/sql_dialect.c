@@ -9,7 +9,7 @@ const struct sql_dialect sqlite_dialect = {
 	.engine = "sqlite",
 	/* a virtual table has no pages of its own: somebody's code would answer */
 	.relation = "SELECT CASE WHEN type = 'table' AND rootpage > 0 THEN 'table' ELSE "
-	            "'view' END "
+		    "'view' END "
 		    "FROM sqlite_master WHERE name = $1 AND type IN ('table', 'view')",
 	.columns = "PRAGMA table_info(%s)",
 	.column_at = 1,
@@ -21,7 +21,7 @@ const struct sql_dialect sqlite_dialect = {
 const struct sql_dialect postgres_dialect = {
 	.engine = "postgresql",
 	.relation = "SELECT CASE WHEN c.relkind IN ('r', 'p') THEN 'table' ELSE 'view' "
-	            "END "
+		    "END "
 		    "FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n "
 		    "ON n.oid = c.relnamespace WHERE c.relname = $1 AND n.nspname = $2 "
 		    "AND c.relkind IN ('r', 'p', 'v', 'm', 'f')",

@@ -16,8 +16,8 @@ struct sql_dialect {
 	const char *tables;    /* names of all tables, for a message */
 	const char *schemas;   /* in search order; NULL: there are none */
 	const char *elsewhere; /* schemas that hold a table $1, for a hint; or NULL */
-	bool text_keys;         /* no key can be of another type */
-	bool sizes_unpack;      /* the length of a row's value costs unpacking it */
+	bool text_keys;        /* no key can be of another type */
+	bool sizes_unpack;     /* the length of a row's value costs unpacking it */
 	const char *by_bytes;  /* makes an order one of bytes, "" where it always is */
 };
 

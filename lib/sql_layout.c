@@ -8,7 +8,7 @@
 
 #include "sql.h"
 
-struct columns {                /* the column names of one table, space-separated, framed */
+struct columns { /* the column names of one table, space-separated, framed */
 	struct ckpt_buf names;
 	bool is_table, is_view;
 };
@@ -64,7 +64,7 @@ static void add_name(struct ckpt_buf *to, struct ckpt_view name)
 
 	ckpt_buf_add(to, name.p, name.n);
 	for (; !to->failed && at < to->n; at++) {
-		if (to->p[at] == ' ')   /* one name, not two */
+		if (to->p[at] == ' ') /* one name, not two */
 			to->p[at] = '\t';
 	}
 	ckpt_buf_puts(to, " ");
@@ -142,13 +142,15 @@ static int note_newer(struct detect *d, const struct layout *l)
 	int rc = probe(s, l->migrations, &table);
 
 	if (rc >= 0 && table.is_table && has_name(&table, "v", 1) && d->config->note) {
-		ckpt_buf_addf(&sql, "SELECT max(v)::int8 FROM %s.%s", s->schema, l->migrations);
+		ckpt_buf_addf(&sql, "SELECT max(v)::int8 FROM %s.%s", s->schema,
+				l->migrations);
 		rc = sql_query(&cur, s, sql.p, NULL, 0);
 		if (rc >= 0 && sql_next(cur, &v, 1) > 0 && v.kind == CELL_INT &&
 				v.i > l->newest) {
-			ckpt_buf_addf(&line, "the store was made by a newer LangGraph "
-			                     "(migration %lld, %lld is known): it is read as "
-			                     "far as it is understood",
+			ckpt_buf_addf(&line,
+					"the store was made by a newer LangGraph "
+					"(migration %lld, %lld is known): it is read as "
+					"far as it is understood",
 					(long long)v.i, (long long)l->newest);
 			d->config->note(d->config->arg, line.p);
 		}
@@ -176,7 +178,8 @@ static const char *table_text(struct sql_store *s, const char *name)
 	return out;
 }
 
-static void put_placeholder(struct detect *d, struct ckpt_buf *to, const char *at, size_t n)
+static void put_placeholder(
+		struct detect *d, struct ckpt_buf *to, const char *at, size_t n)
 {
 	const struct {
 		const char *name, *text;
@@ -241,7 +244,8 @@ static int take(struct detect *d, const struct layout *l)
 	if (s->has_writes)
 		note_unknown(&d->writes, &l->writes, d->config);
 	else if (d->config->note)
-		d->config->note(d->config->arg, "the store has no table of pending writes");
+		d->config->note(d->config->arg,
+				"the store has no table of pending writes");
 	if (s->has_blobs)
 		note_unknown(&d->blobs, &l->blobs, d->config);
 	else if (l->blobs.name && d->config->note)
@@ -249,7 +253,7 @@ static int take(struct detect *d, const struct layout *l)
 				"the store has no table of blobs: values are missing");
 	return s->base.err->code ? s->base.err->code
 	       : l->migrations   ? note_newer(d, l)
-				 : 0;
+	                         : 0;
 }
 
 /* ---- choosing --------------------------------------------------------------------------------------- */
@@ -286,7 +290,9 @@ static int try_layout(struct detect *d, const struct layout *l)
 		s->schema = arena_copy(&s->arena, ckpt_buf_view(&quoted), s->base.err).p;
 		ckpt_buf_free(&quoted);
 	}
-	return s->base.err->code ? s->base.err->code : take(d, l) < 0 ? s->base.err->code : 1;
+	return s->base.err->code ? s->base.err->code
+	       : take(d, l) < 0  ? s->base.err->code
+	                         : 1;
 }
 
 static int try_all(struct detect *d)
@@ -295,7 +301,8 @@ static int try_all(struct detect *d)
 
 	for (size_t i = 0; layouts[i] && rc == 0; i++) {
 		if (strcmp(layouts[i]->engine, d->s->dialect->engine) == 0 &&
-				(!d->config->layout || strcmp(d->config->layout,
+				(!d->config->layout ||
+						strcmp(d->config->layout,
 								layouts[i]->name) == 0))
 			rc = try_layout(d, layouts[i]);
 	}
@@ -331,8 +338,9 @@ static int try_schemas(struct detect *d)
 	if (names.failed)
 		rc = ckpt_fail(d->s->base.err, CKPT_ENOMEM, "out of memory");
 	for (size_t at = 0; rc == 0 && at < names.n; at += strlen(names.p + at) + 1) {
-		d->s->schema = arena_copy(&d->s->arena, ckpt_view_of(names.p + at),
-				d->s->base.err).p;
+		d->s->schema = arena_copy(
+				&d->s->arena, ckpt_view_of(names.p + at), d->s->base.err)
+		                               .p;
 		rc = d->s->schema ? try_all(d) : d->s->base.err->code;
 	}
 	ckpt_buf_free(&names);
@@ -370,21 +378,27 @@ static int unknown_layout(struct detect *d)
 	if (has_name(&d->checkpoints, "thread_ts", 9)) {
 		ckpt_fail(&why, CKPT_EUNSUPPORTED,
 				"'%s' has the layout LangGraph used before August 2024 "
-				"(column thread_ts)", s->base.name);
+				"(column thread_ts)",
+				s->base.name);
 		ckpt_hint(&why, "open it once with a LangGraph of that time and copy its "
-		                "states over");
+				"states over");
 	} else if (d->checkpoints.is_view) {
 		ckpt_fail(&why, CKPT_EUNSUPPORTED,
-				"'checkpoints' in '%s' is not a table of its own: a view or "
-				"virtual table is not read", s->base.name);
+				"'checkpoints' in '%s' is not a table of its own: a view "
+		                "or "
+				"virtual table is not read",
+				s->base.name);
 	} else {
-		ckpt_fail(&why, CKPT_EUNSUPPORTED, "'%s' is a database of no known layout%s%s: "
-						   "found %s", s->base.name,
-				d->config->schema ? " in schema " : "",
+		ckpt_fail(&why, CKPT_EUNSUPPORTED,
+				"'%s' is a database of no known layout%s%s: "
+				"found %s",
+				s->base.name, d->config->schema ? " in schema " : "",
 				d->config->schema ? d->config->schema : "",
 				seen.n ? seen.p : "no tables at all");
 		if (other.n)
-			ckpt_hint(&why, "schemas with a table 'checkpoints': %s (--schema NAME)",
+			ckpt_hint(&why,
+					"schemas with a table 'checkpoints': %s "
+			                "(--schema NAME)",
 					other.p);
 		else
 			ckpt_hint(&why, "the layouts that are known: ckpt help layouts");
@@ -399,7 +413,8 @@ done:
 static int check_layout_name(struct detect *d)
 {
 	for (size_t i = 0; layouts[i]; i++) {
-		if (!d->config->layout || strcmp(layouts[i]->name, d->config->layout) == 0)
+		if (!d->config->layout ||
+				strcmp(layouts[i]->name, d->config->layout) == 0)
 			return 0;
 	}
 	ckpt_fail(d->s->base.err, CKPT_EUSAGE, "no layout '%s'", d->config->layout);

@@ -78,15 +78,16 @@ static void add_order(struct ckpt_buf *b, const struct sql_store *store,
 	bool down = pick->descending || pick->newest || pick->depth == CKPT_HEADS;
 
 	for (size_t i = 0; i < nkeys; i++)
-		ckpt_buf_addf(b, "%s%s%s%s", i ? ", " : " ORDER BY ", store->layout->key[i],
+		ckpt_buf_addf(b, "%s%s%s%s", i ? ", " : " ORDER BY ",
+				store->layout->key[i],
 				pick->newest ? "" : store->dialect->by_bytes,
 				down ? " DESC" : "");
 }
 
 /* The namespace before the last one in its thread, else the last of the thread before: each is
  * one seek, where a comparison of both columns at once would walk over the thread's rows. */
-static void add_heads(
-		struct ckpt_buf *b, const struct sql_scan *s, const struct sql_store *store)
+static void add_heads(struct ckpt_buf *b, const struct sql_scan *s,
+		const struct sql_store *store)
 {
 	const struct layout *l = store->layout;
 
@@ -102,8 +103,8 @@ static void add_heads(
 	ckpt_buf_puts(b, " LIMIT 1");
 }
 
-static void add_spans(
-		struct ckpt_buf *b, const struct sql_scan *s, const struct sql_store *store)
+static void add_spans(struct ckpt_buf *b, const struct sql_scan *s,
+		const struct sql_store *store)
 {
 	const struct layout *l = store->layout;
 
@@ -119,11 +120,12 @@ static const char *col_of(
 {
 	bool size = i == COL_SIZE || i == COL_META_SIZE;
 
-	return size && store->dialect->sizes_unpack && !s->pick.sizes ? "0" : store->cols[i];
+	return size && store->dialect->sizes_unpack && !s->pick.sizes ? "0"
+	                                                              : store->cols[i];
 }
 
-static void add_rows(
-		struct ckpt_buf *b, const struct sql_scan *s, const struct sql_store *store)
+static void add_rows(struct ckpt_buf *b, const struct sql_scan *s,
+		const struct sql_store *store)
 {
 	const char *id = store->layout->key[2], *by = store->dialect->by_bytes;
 
@@ -257,7 +259,8 @@ static int time_from_payload(struct sql_scan *s, struct ckpt_checkpoint *out)
 	struct cell args[3], cell;
 
 	sql_key_cells(args, &out->key);
-	ckpt_buf_addf(&sql, "SELECT %s FROM %s", store->cols[COL_BODY], store->checkpoints);
+	ckpt_buf_addf(&sql, "SELECT %s FROM %s", store->cols[COL_BODY],
+			store->checkpoints);
 	add_bounds(&sql, store, &out->key);
 	if (sql.failed)
 		return ckpt_fail(store->base.err, CKPT_ENOMEM, "out of memory");
@@ -279,7 +282,8 @@ static int64_t size_of(const struct cell *c)
 }
 
 /* The container and the values it points to. */
-static int fill_values(struct sql_scan *s, struct ckpt_view body, struct ckpt_checkpoint *out)
+static int fill_values(
+		struct sql_scan *s, struct ckpt_view body, struct ckpt_checkpoint *out)
 {
 	struct sql_store *store = sql_of(s->base.store);
 
@@ -293,7 +297,8 @@ static int fill_values(struct sql_scan *s, struct ckpt_view body, struct ckpt_ch
 	return store->sends ? sql_sends(store, out, &s->arena) : 0;
 }
 
-static void fill_links(struct sql_scan *s, const struct cell *row, struct ckpt_checkpoint *out)
+static void fill_links(
+		struct sql_scan *s, const struct cell *row, struct ckpt_checkpoint *out)
 {
 	struct ckpt_error *err = s->base.store->err;
 

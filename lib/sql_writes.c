@@ -43,7 +43,7 @@ static void fill_write(struct sql_store *s, struct ckpt_write *w, const struct c
 		return;
 	w->body = row[WCOL_BODY].v;
 	sql_open_row(s, &w->type, &w->lock, &w->body, arena);
-	if (w->lock != CKPT_OPENED)     /* what was opened lies in the arena already */
+	if (w->lock != CKPT_OPENED) /* what was opened lies in the arena already */
 		w->body = arena_copy(arena, w->body, err);
 }
 
@@ -91,8 +91,8 @@ int sql_writes(struct sql_store *s, struct ckpt_checkpoint *out, bool bodies,
 	sql_key_cells(args, &out->key);
 	for (size_t i = 0; i < ncols; i++)
 		ckpt_buf_addf(&sql, "%s%s", i ? ", " : "SELECT ", s->write_cols[i]);
-	ckpt_buf_addf(&sql, " FROM %s WHERE %s = $1 AND %s = $2 AND %s = $3",
-			s->writes, l->write_key[0], l->write_key[1], l->write_key[2]);
+	ckpt_buf_addf(&sql, " FROM %s WHERE %s = $1 AND %s = $2 AND %s = $3", s->writes,
+			l->write_key[0], l->write_key[1], l->write_key[2]);
 	if (sql.failed)
 		return ckpt_fail(s->base.err, CKPT_ENOMEM, "out of memory");
 	if (sql_query(&cur, s, sql.p, args, 3) == 0) {

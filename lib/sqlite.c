@@ -71,12 +71,12 @@ static int sqlite_fault(struct sqlite_conn *c, int rc, const char *doing)
 		c->base.err->code = CKPT_EREFUSED;
 		ckpt_hint(c->base.err,
 				"an interrupted write is still in '%s-journal'; opening "
-		                "the "
+				"the "
 				"store once with its application rolls it back",
 				c->file.path);
 	} else if (code == CKPT_EBUSY) {
 		ckpt_hint(c->base.err, "another process holds the lock; try again, or "
-		                       "raise --lock-wait");
+				       "raise --lock-wait");
 	}
 	return c->base.err->code;
 }
@@ -120,7 +120,7 @@ static int harden(struct sqlite_conn *c)
 	if (rc == SQLITE_OK)
 		rc = sqlite3_exec(c->db,
 				"PRAGMA query_only=1; PRAGMA cell_size_check=1; PRAGMA "
-		                "mmap_size=0;"
+				"mmap_size=0;"
 				"PRAGMA cache_size=-2048; PRAGMA temp_store=2",
 				NULL, NULL, NULL);
 	/* the last to close would move the WAL into the file; as owner of an idle store we have
@@ -354,7 +354,7 @@ static int sqlite_settle(struct conn *conn)
 	ckpt_fail(c->base.err, CKPT_EBUSY, "store '%s' was written to while it was read",
 			c->file.path);
 	ckpt_hint(c->base.err, "try again; as the owner of the file it can be read "
-	                       "beside a writer");
+			       "beside a writer");
 	return CKPT_EBUSY;
 }
 

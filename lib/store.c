@@ -190,11 +190,14 @@ int ckpt_store_open(struct ckpt_store **out, const char *name,
 	if (!f->backend)
 		ckpt_fail(err, CKPT_EUNSUPPORTED,
 				"'%s': this version reads SQLite and PostgreSQL stores, "
-				"and no other", shown);
+				"and no other",
+				shown);
 	else if (!*name)
 		ckpt_fail(err, CKPT_EMISSING, "the store's name is empty");
 	else if (f->rest)
-		where = f->rest(shown, f->rest == from_conninfo ? name : name + strlen(f->prefix),
+		where = f->rest(shown,
+				f->rest == from_conninfo ? name
+							 : name + strlen(f->prefix),
 				err);
 	else
 		where = duplicate(name, strlen(name), err);
