@@ -427,7 +427,9 @@ static bool as_nobody(const char *path)
 		return file_fails(path, CKPT_EIO, "cannot open");
 	child = fork();
 	if (child == 0)
-		_exit(setuid(65534) == 0 && file_fails(path, CKPT_EIO, "cannot open") ? 0 : 1);
+		_exit(setuid(65534) == 0 && file_fails(path, CKPT_EIO, "cannot open")
+						? 0
+						: 1);
 	return child > 0 && waitpid(child, &status, 0) == child && status == 0;
 }
 

@@ -51,82 +51,82 @@ static bool rewrite(struct ckpt_buf *to, struct ckpt_view body)
 	return rc == 0;
 }
 
+static const struct {
+	struct ckpt_view text;
+	const char *want; /* rewritten, or NULL */
+	const char *why;
+	size_t at;
+} reader_cases[] = {
+	{ CKPT_LIT(" [ 1 , \"a\" , { } , [ ] , null,true,false ] "),
+			"[1,\"a\",{},[],null,true,false]", NULL, 0 },
+	{ CKPT_LIT("{\"a\":{\"b\":[1.50,-0,1e5,9007199254740993]},\"a\":2}"),
+			"{\"a\":{\"b\":[1.50,-0,1e5,9007199254740993]},\"a\":2}", NULL,
+			0 },
+	{ CKPT_LIT("[NaN,Infinity,-Infinity]"), "[NaN,Infinity,-Infinity]", NULL, 0 },
+	{ CKPT_LIT("\"\\u00e9\\n\\t\\/\\\\\\\"\\b\\f\\r\""),
+			"\"\xc3\xa9\\n\\t/\\\\\\\"\\b\\f\\r\"", NULL, 0 },
+	{ CKPT_LIT("\"\\ud83d\\ude00\""), "\"\xf0\x9f\x98\x80\"", NULL, 0 },
+	{ CKPT_LIT("\"\\ud83d\""), "\"\\ud83d\"", NULL, 0 },
+	{ CKPT_LIT("\"\\ude00\\ud83d\""), "\"\\ude00\\ud83d\"", NULL, 0 },
+	{ CKPT_LIT("\"\\ud83d\\ud83d\\uDE00x\""), "\"\\ud83d\xf0\x9f\x98\x80x\"", NULL,
+			0 },
+	{ CKPT_LIT("\"\\ud83d\\n\""), "\"\\ud83d\\n\"", NULL, 0 },
+	{ CKPT_LIT("\"\\u0000a\""), "\"\\u0000a\"", NULL, 0 },
+	{ CKPT_LIT("\"raw \n\t\x1b \0 ok\""), "\"raw \\n\\t\\u001b \\u0000 ok\"", NULL,
+			0 },
+	{ CKPT_LIT("\"\xff\""), "\"\xef\xbf\xbd\"", NULL, 0 },
+	{ CKPT_LIT("\t\r\n5 "), "5", NULL, 0 },
+	{ CKPT_LIT("5 6"), "5", NULL, 0 },
+	{ CKPT_LIT("\"\""), "\"\"", NULL, 0 },
+	{ CKPT_LIT(""), NULL, "ends early", 0 },
+	{ CKPT_LIT("  "), NULL, "ends early", 2 },
+	{ CKPT_LIT("["), NULL, "ends early", 1 },
+	{ CKPT_LIT("[1"), NULL, "ends early", 2 },
+	{ CKPT_LIT("[1,"), NULL, "ends early", 3 },
+	{ CKPT_LIT("[1,]"), NULL, "bad byte", 3 },
+	{ CKPT_LIT("[,1]"), NULL, "bad byte", 1 },
+	{ CKPT_LIT("[1 2]"), NULL, "bad byte", 3 },
+	{ CKPT_LIT("[1}"), NULL, "bad byte", 2 },
+	{ CKPT_LIT("{\"a\":1]"), NULL, "bad byte", 6 },
+	{ CKPT_LIT("{\"a\"}"), NULL, "bad byte", 4 },
+	{ CKPT_LIT("{\"a\":}"), NULL, "bad byte", 5 },
+	{ CKPT_LIT("{\"a\":1,}"), NULL, "bad byte", 7 },
+	{ CKPT_LIT("{\"a\" 1}"), NULL, "bad byte", 5 },
+	{ CKPT_LIT("{1:2}"), NULL, "bad byte", 1 },
+	{ CKPT_LIT("{,}"), NULL, "bad byte", 1 },
+	{ CKPT_LIT("]"), NULL, "bad byte", 0 },
+	{ CKPT_LIT("[01]"), NULL, "bad byte", 2 },
+	{ CKPT_LIT("[-]"), NULL, "bad number", 1 },
+	{ CKPT_LIT("[1.]"), NULL, "bad number", 1 },
+	{ CKPT_LIT("[1.e5]"), NULL, "bad number", 1 },
+	{ CKPT_LIT("[1e]"), NULL, "bad number", 1 },
+	{ CKPT_LIT("[1e+"), NULL, "bad number", 1 },
+	{ CKPT_LIT("[.5]"), NULL, "bad byte", 1 },
+	{ CKPT_LIT("[+1]"), NULL, "bad byte", 1 },
+	{ CKPT_LIT("[-Inf]"), NULL, "bad byte", 1 },
+	{ CKPT_LIT("nul"), NULL, "bad byte", 0 },
+	{ CKPT_LIT("[True]"), NULL, "bad byte", 1 },
+	{ CKPT_LIT("['a']"), NULL, "bad byte", 1 },
+	{ CKPT_LIT("\"a"), NULL, "ends early", 0 },
+	{ CKPT_LIT("\"a\\"), NULL, "ends early", 0 },
+	{ CKPT_LIT("\"a\\\""), NULL, "ends early", 0 },
+	{ CKPT_LIT("\"\\x\""), NULL, "bad escape", 1 },
+	{ CKPT_LIT("\"\\u12g4\""), NULL, "bad escape", 1 },
+	{ CKPT_LIT("\"\\u12\""), NULL, "bad escape", 1 },
+	{ CKPT_LIT("\"\\\0\""), NULL, "bad escape", 1 },
+	{ CKPT_LIT("\xef\xbb\xbf"
+		   "1"),
+			NULL, "bad byte", 0 },
+	{ CKPT_LIT("[1]/**/"), "[1]", NULL, 0 },
+	{ CKPT_LIT("/**/[1]"), NULL, "bad byte", 0 },
+};
+
 static void test_reader(void)
 {
-	static const struct {
-		struct ckpt_view text;
-		const char *want; /* rewritten, or NULL */
-		const char *why;
-		size_t at;
-	} cases[] = {
-		{ CKPT_LIT(" [ 1 , \"a\" , { } , [ ] , null,true,false ] "),
-				"[1,\"a\",{},[],null,true,false]", NULL, 0 },
-		{ CKPT_LIT("{\"a\":{\"b\":[1.50,-0,1e5,9007199254740993]},\"a\":2}"),
-				"{\"a\":{\"b\":[1.50,-0,1e5,9007199254740993]},\"a\":2}",
-				NULL, 0 },
-		{ CKPT_LIT("[NaN,Infinity,-Infinity]"), "[NaN,Infinity,-Infinity]", NULL,
-				0 },
-		{ CKPT_LIT("\"\\u00e9\\n\\t\\/\\\\\\\"\\b\\f\\r\""),
-				"\"\xc3\xa9\\n\\t/\\\\\\\"\\b\\f\\r\"", NULL, 0 },
-		{ CKPT_LIT("\"\\ud83d\\ude00\""), "\"\xf0\x9f\x98\x80\"", NULL, 0 },
-		{ CKPT_LIT("\"\\ud83d\""), "\"\\ud83d\"", NULL, 0 },
-		{ CKPT_LIT("\"\\ude00\\ud83d\""), "\"\\ude00\\ud83d\"", NULL, 0 },
-		{ CKPT_LIT("\"\\ud83d\\ud83d\\uDE00x\""), "\"\\ud83d\xf0\x9f\x98\x80x\"",
-				NULL, 0 },
-		{ CKPT_LIT("\"\\ud83d\\n\""), "\"\\ud83d\\n\"", NULL, 0 },
-		{ CKPT_LIT("\"\\u0000a\""), "\"\\u0000a\"", NULL, 0 },
-		{ CKPT_LIT("\"raw \n\t\x1b \0 ok\""), "\"raw \\n\\t\\u001b \\u0000 ok\"",
-				NULL, 0 },
-		{ CKPT_LIT("\"\xff\""), "\"\xef\xbf\xbd\"", NULL, 0 },
-		{ CKPT_LIT("\t\r\n5 "), "5", NULL, 0 },
-		{ CKPT_LIT("5 6"), "5", NULL, 0 },
-		{ CKPT_LIT("\"\""), "\"\"", NULL, 0 },
-		{ CKPT_LIT(""), NULL, "ends early", 0 },
-		{ CKPT_LIT("  "), NULL, "ends early", 2 },
-		{ CKPT_LIT("["), NULL, "ends early", 1 },
-		{ CKPT_LIT("[1"), NULL, "ends early", 2 },
-		{ CKPT_LIT("[1,"), NULL, "ends early", 3 },
-		{ CKPT_LIT("[1,]"), NULL, "bad byte", 3 },
-		{ CKPT_LIT("[,1]"), NULL, "bad byte", 1 },
-		{ CKPT_LIT("[1 2]"), NULL, "bad byte", 3 },
-		{ CKPT_LIT("[1}"), NULL, "bad byte", 2 },
-		{ CKPT_LIT("{\"a\":1]"), NULL, "bad byte", 6 },
-		{ CKPT_LIT("{\"a\"}"), NULL, "bad byte", 4 },
-		{ CKPT_LIT("{\"a\":}"), NULL, "bad byte", 5 },
-		{ CKPT_LIT("{\"a\":1,}"), NULL, "bad byte", 7 },
-		{ CKPT_LIT("{\"a\" 1}"), NULL, "bad byte", 5 },
-		{ CKPT_LIT("{1:2}"), NULL, "bad byte", 1 },
-		{ CKPT_LIT("{,}"), NULL, "bad byte", 1 },
-		{ CKPT_LIT("]"), NULL, "bad byte", 0 },
-		{ CKPT_LIT("[01]"), NULL, "bad byte", 2 },
-		{ CKPT_LIT("[-]"), NULL, "bad number", 1 },
-		{ CKPT_LIT("[1.]"), NULL, "bad number", 1 },
-		{ CKPT_LIT("[1.e5]"), NULL, "bad number", 1 },
-		{ CKPT_LIT("[1e]"), NULL, "bad number", 1 },
-		{ CKPT_LIT("[1e+"), NULL, "bad number", 1 },
-		{ CKPT_LIT("[.5]"), NULL, "bad byte", 1 },
-		{ CKPT_LIT("[+1]"), NULL, "bad byte", 1 },
-		{ CKPT_LIT("[-Inf]"), NULL, "bad byte", 1 },
-		{ CKPT_LIT("nul"), NULL, "bad byte", 0 },
-		{ CKPT_LIT("[True]"), NULL, "bad byte", 1 },
-		{ CKPT_LIT("['a']"), NULL, "bad byte", 1 },
-		{ CKPT_LIT("\"a"), NULL, "ends early", 0 },
-		{ CKPT_LIT("\"a\\"), NULL, "ends early", 0 },
-		{ CKPT_LIT("\"a\\\""), NULL, "ends early", 0 },
-		{ CKPT_LIT("\"\\x\""), NULL, "bad escape", 1 },
-		{ CKPT_LIT("\"\\u12g4\""), NULL, "bad escape", 1 },
-		{ CKPT_LIT("\"\\u12\""), NULL, "bad escape", 1 },
-		{ CKPT_LIT("\"\\\0\""), NULL, "bad escape", 1 },
-		{ CKPT_LIT("\xef\xbb\xbf"
-			   "1"),
-				NULL, "bad byte", 0 },
-		{ CKPT_LIT("[1]/**/"), "[1]", NULL, 0 },
-		{ CKPT_LIT("/**/[1]"), NULL, "bad byte", 0 },
-	};
 	size_t i;
 
-	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct ckpt_view text = cases[i].text;
+	for (i = 0; i < sizeof(reader_cases) / sizeof(reader_cases[0]); i++) {
+		struct ckpt_view text = reader_cases[i].text;
 		char *exact = malloc(text.n ? text.n : 1);
 		struct ckpt_buf got = { 0 };
 		bool good;
@@ -137,11 +137,11 @@ static void test_reader(void)
 			memcpy(exact, text.p, text.n);
 		text.p = exact;
 		good = rewrite(&got, text);
-		if (cases[i].want)
-			same(got.p, got.n, cases[i].want, cases[i].want);
-		else if (!ok(!good && r.why_at == cases[i].at &&
-							 !strcmp(r.why, cases[i].why),
-					 "refused: %s (%zu)", cases[i].why, i))
+		if (reader_cases[i].want)
+			same(got.p, got.n, reader_cases[i].want, reader_cases[i].want);
+		else if (!ok(!good && r.why_at == reader_cases[i].at &&
+							 !strcmp(r.why, reader_cases[i].why),
+					 "refused: %s (%zu)", reader_cases[i].why, i))
 			printf("# %s at %zu\n", r.why ? r.why : "accepted", r.why_at);
 		reader_done(&r);
 		reader_init(&r, &json_reader, text);

@@ -207,33 +207,34 @@ static void test_numbers(void)
 	ckpt_buf_free(&buf);
 }
 
+static const struct {
+	size_t n, str, bin, ext, array;
+} length_cases[] = {
+	{ 0, 1, 2, 3, 1 },
+	{ 1, 1, 2, 2, 1 },
+	{ 2, 1, 2, 2, 1 },
+	{ 3, 1, 2, 3, 1 },
+	{ 4, 1, 2, 2, 1 },
+	{ 8, 1, 2, 2, 1 },
+	{ 15, 1, 2, 3, 1 },
+	{ 16, 1, 2, 2, 3 },
+	{ 31, 1, 2, 3, 3 },
+	{ 32, 2, 2, 3, 3 },
+	{ 255, 2, 2, 3, 3 },
+	{ 256, 3, 3, 4, 3 },
+	{ 65535, 3, 3, 4, 3 },
+	{ 65536, 5, 5, 6, 5 },
+};
+
 /* The writers give heads of the least size, and the lengths are read back. */
 static void test_lengths(void)
 {
-	static const struct {
-		size_t n, str, bin, ext, array;
-	} cases[] = {
-		{ 0, 1, 2, 3, 1 },
-		{ 1, 1, 2, 2, 1 },
-		{ 2, 1, 2, 2, 1 },
-		{ 3, 1, 2, 3, 1 },
-		{ 4, 1, 2, 2, 1 },
-		{ 8, 1, 2, 2, 1 },
-		{ 15, 1, 2, 3, 1 },
-		{ 16, 1, 2, 2, 3 },
-		{ 31, 1, 2, 3, 3 },
-		{ 32, 2, 2, 3, 3 },
-		{ 255, 2, 2, 3, 3 },
-		{ 256, 3, 3, 4, 3 },
-		{ 65535, 3, 3, 4, 3 },
-		{ 65536, 5, 5, 6, 5 },
-	};
 	static char text[65536];
 	struct ckpt_buf buf = { 0 };
 	size_t i;
 
-	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct ckpt_view v = { text, cases[i].n };
+	for (i = 0; i < sizeof(length_cases) / sizeof(length_cases[0]); i++) {
+		struct ckpt_view v = { text, length_cases[i].n };
 		size_t at[5] = { 0 };
 		struct token t;
 		bool good;
@@ -249,10 +250,11 @@ static void test_lengths(void)
 		at[3] = buf.n;
 		msgpack_map(&buf, v.n);
 		at[4] = buf.n;
-		good = at[0] == cases[i].str + v.n &&
-		       at[1] - at[0] == cases[i].bin + v.n &&
-		       at[2] - at[1] == cases[i].ext + v.n &&
-		       at[3] - at[2] == cases[i].array && at[4] - at[3] == cases[i].array;
+		good = at[0] == length_cases[i].str + v.n &&
+		       at[1] - at[0] == length_cases[i].bin + v.n &&
+		       at[2] - at[1] == length_cases[i].ext + v.n &&
+		       at[3] - at[2] == length_cases[i].array &&
+		       at[4] - at[3] == length_cases[i].array;
 		ckpt_buf_add(&buf, text, sizeof(text));
 		ckpt_buf_add(&buf, text, sizeof(text));
 		reader_init(&r, &msgpack_reader, ckpt_buf_view(&buf));
