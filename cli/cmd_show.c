@@ -210,7 +210,7 @@ static void judge_locks(struct shown *s)
 		s->corrupt = true;
 		show_warn(s,
 				"a write of channel %s cannot be decrypted: wrong key or "
-		                "damaged "
+				"damaged "
 				"row",
 				ckpt_show_name(name, s->c.writes[i].channel));
 	}

@@ -385,7 +385,7 @@ static int unknown_layout(struct detect *d)
 	} else if (d->checkpoints.is_view) {
 		ckpt_fail(&why, CKPT_EUNSUPPORTED,
 				"'checkpoints' in '%s' is not a table of its own: a view "
-		                "or "
+				"or "
 				"virtual table is not read",
 				s->base.name);
 	} else {
@@ -398,7 +398,7 @@ static int unknown_layout(struct detect *d)
 		if (other.n)
 			ckpt_hint(&why,
 					"schemas with a table 'checkpoints': %s "
-			                "(--schema NAME)",
+					"(--schema NAME)",
 					other.p);
 		else
 			ckpt_hint(&why, "the layouts that are known: ckpt help layouts");

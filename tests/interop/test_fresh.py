@@ -79,7 +79,7 @@ async def oracle_of(path, read_list, read_one):
             part = threads.setdefault(thread, {}).setdefault(ns, {"order": [], "checkpoints": {}})
             part["order"].append(cid)
             part["checkpoints"][cid] = {**entry(full), **raw[thread, ns, cid]}
-    rows = delta.Rows(db)
+    rows = delta.sqlite_rows(db)
     db.close()
     return {"threads": threads}, rows
 

@@ -53,8 +53,13 @@ def loads(text):
     return json.loads(bytes(text).decode("utf-8"), parse_constant=refuse_constant)
 
 
+def at(store):
+    """Arguments that lead to a store: a path or address, or that with more options behind it."""
+    return ["-s", *store] if isinstance(store, tuple) else ["-s", str(store)]
+
+
 def show(store, thread, ns, cid, *more, env=None):
-    return Run(["show", "-s", str(store), "--thread=" + thread, "--ns=" + ns, "--checkpoint=" + cid,
+    return Run(["show", *at(store), "--thread=" + thread, "--ns=" + ns, "--checkpoint=" + cid,
                 "--json", *more], env)
 
 
@@ -259,6 +264,22 @@ def check_head(t, at, cid, want, data):
         t.add("versions", len(have))
 
 
+def check_blobs(t, at, want, data):
+    """PostgreSQL: which blob rows the checkpoint's versions lead to."""
+    have = {c["name"]: c for c in data["channels"] if c["stored"] in ("blob", "empty")}
+    t.equal(at + " blobs", sorted(have), sorted(want["blobs"]))
+    for name, blob in want["blobs"].items():
+        got = have.get(name, {})
+        stored = "empty" if blob["type"] == "empty" else "blob"
+        t.equal("%s blob %s" % (at, name), [got.get(k) for k in ("stored", "type", "bytes")],
+                [stored, blob["type"], blob["size"]])
+        if blob["version"] is not None:         # ShallowPostgresSaver's have none
+            version = got.get("version")
+            t.equal("%s blob %s" % (at, name), version if isinstance(version, str)
+                    else json.dumps(version), blob["version"])
+        t.add("blobs")
+
+
 def check_values(t, at, want, data, delta=()):
     """Each channel value; channels in `delta` may be there without being stored."""
     got = data["values"]
@@ -317,6 +338,13 @@ def check_opaque(t, at, want, data):
     t.add("opaque states")
 
 
+def close_blobs(want):
+    """The same values as seen without the key: those in blobs are closed one by one."""
+    closed = {k: opaque(b["type"], b["size"], b["sha256"])
+              for k, b in (want.get("blobs") or {}).items() if "+" in b["type"]}
+    return {**want, "values": {**want["values"], **closed}}
+
+
 def close_writes(want):
     """The same writes as seen without the key."""
     by_key = {(r[0], r[2], n): r for n, r in numbered(want["raw_writes"])}
@@ -343,6 +371,8 @@ def check_checkpoint(t, at, thread, ns, cid, want, data, key=True, delta=()):
     if not key and "+" in (stored.get("type") or ""):
         check_opaque(t, at, want, data)
         return check_writes(t, at, close_writes(want), data)
+    if not key:
+        want = close_blobs(want)
     if not key and want.get("raw_writes"):
         want = close_writes(want)
     if data["writer"] == "js":
@@ -350,5 +380,7 @@ def check_checkpoint(t, at, thread, ns, cid, want, data, key=True, delta=()):
     check_head(t, at, cid, want, data)
     check_sends(t, at, want, data)
     check_values(t, at, want, data, delta)
+    if "blobs" in want:
+        check_blobs(t, at, want, data)
     check_writes(t, at, want, data)
     return None

@@ -1,29 +1,31 @@
-"""What a delta channel holds, computed from the SQLite file alone: the chain of parents down to
-the seed, and the write rows on it in replay order. An own implementation, to judge ckpt's by.
+"""What a delta channel holds, computed from the database alone: the chain of parents down to the
+seed, and the write rows on it in replay order. An own implementation, to judge ckpt's by.
 
-The decoded values come from the oracle; order, chain and rows from the file.
+The decoded values come from the oracle; order, chain and rows from the database, here from a
+SQLite file and in postgres.py from PostgreSQL.
 """
 import collections
 import json
 
 
 class Rows:
-    """Links, write keys and metadata of every checkpoint of one file."""
+    """Links, sizes and write keys of every checkpoint of one store.
 
-    def __init__(self, db):
-        has_path = "task_path" in [r[1] for r in db.execute("PRAGMA table_info(writes)")]
-        self.parent, self.meta_size, self.delta = {}, {}, collections.defaultdict(set)
-        for t, ns, i, p, meta in db.execute("SELECT thread_id, checkpoint_ns, checkpoint_id, "
-                                            "parent_checkpoint_id, metadata FROM checkpoints"):
-            self.parent[t, ns, i] = p
-            self.meta_size[t, ns, i] = len(meta.encode() if isinstance(meta, str) else meta or b"")
+    `checkpoints` gives (thread, ns, id, parent, metadata as text, bytes of checkpoint, of metadata),
+    `writes` gives (thread, ns, id, path, task, idx, channel). How large the blobs are that a
+    checkpoint needs, and those it is the first to name, only PostgreSQL tells.
+    """
+
+    def __init__(self, checkpoints, writes, blob_bytes=None):
+        self.parent, self.size, self.meta_size = {}, {}, {}
+        self.delta, self.writes = collections.defaultdict(set), collections.defaultdict(list)
+        self.blob_bytes = blob_bytes or {}
+        for t, ns, i, parent, meta, size, meta_size in checkpoints:
+            self.parent[t, ns, i] = parent
+            self.size[t, ns, i], self.meta_size[t, ns, i] = size, meta_size
             self.delta[t, ns] |= delta_names(meta)
-        self.writes = collections.defaultdict(list)
-        path = "task_path" if has_path else "''"
-        for t, ns, i, path, task, idx, ch in db.execute(
-                "SELECT thread_id, checkpoint_ns, checkpoint_id, %s, task_id, idx, channel "
-                "FROM writes" % path):
-            self.writes[t, ns, i].append((path.encode(), task.encode(), idx, ch))
+        for t, ns, i, path, task, idx, channel in writes:
+            self.writes[t, ns, i].append((path.encode(), task.encode(), idx, channel))
         for rows in self.writes.values():
             rows.sort()
 
@@ -39,6 +41,15 @@ class Rows:
         return out[::-1], None
 
 
+def sqlite_rows(db):
+    has_path = "task_path" in [r[1] for r in db.execute("PRAGMA table_info(writes)")]
+    return Rows(db.execute("SELECT thread_id, checkpoint_ns, checkpoint_id, parent_checkpoint_id, "
+                           "metadata, length(CAST(checkpoint AS BLOB)), "
+                           "length(CAST(metadata AS BLOB)) FROM checkpoints"),
+                db.execute("SELECT thread_id, checkpoint_ns, checkpoint_id, %s, task_id, idx, "
+                           "channel FROM writes" % ("task_path" if has_path else "''")))
+
+
 def delta_names(meta):
     """Channels that this row's metadata counts as delta channels."""
     try:
@@ -48,9 +59,17 @@ def delta_names(meta):
     return set(counters)
 
 
+def is_stored(entry, channel):
+    """In SQLite null is a value too; in PostgreSQL only if it lies in a blob."""
+    blobs = entry.get("blobs")
+    if blobs is None or channel in blobs:
+        return channel in entry["values"]
+    return entry["values"].get(channel) is not None
+
+
 def history(rows, entries, thread, ns, cid, channel):
     """(snapshot, snapshot id, writes) of one channel at one checkpoint."""
-    members, seed = rows.chain(thread, ns, cid, lambda i: channel in entries[i]["values"])
+    members, seed = rows.chain(thread, ns, cid, lambda i: is_stored(entries[i], channel))
     writes = []
     for i in members:
         keys = rows.writes[thread, ns, i]
