@@ -26,6 +26,8 @@ struct shown {
 	bool corrupt; /* something could not be decoded: exit 8 */
 };
 
+/* How values are rendered under the command's options. */
+struct ckpt_render show_render(const struct shown *);
 /* Is a channel among those asked for (all, if none were named)? */
 bool show_wants(const struct shown *, struct ckpt_view channel);
 void show_warn(struct shown *, const char *fmt, ...)

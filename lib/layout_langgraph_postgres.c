@@ -18,6 +18,11 @@
 	"(" CONTAINERS "ORDER BY thread_id, checkpoint_ns" id " LIMIT 3) UNION ALL " \
 	"(" CONTAINERS "ORDER BY thread_id DESC, checkpoint_ns DESC" id " LIMIT 3)"
 
+#define ROW_COLUMNS \
+	[COL_TYPE] = "type", [COL_SIZE] = "octet_length(checkpoint::text)", \
+	[COL_META_SIZE] = "octet_length(metadata::text)", [COL_META] = "metadata", \
+	[COL_BODY] = "checkpoint"
+
 #define WRITES_TABLE \
 	{ \
 		.name = "checkpoint_writes", \
@@ -59,11 +64,7 @@ const struct layout layout_langgraph_postgres = {
 		[COL_NS] = "checkpoint_ns",
 		[COL_ID] = "checkpoint_id",
 		[COL_PARENT] = "parent_checkpoint_id",
-		[COL_TYPE] = "type",
-		[COL_SIZE] = "octet_length(checkpoint::text)",
-		[COL_META_SIZE] = "octet_length(metadata::text)",
-		[COL_META] = "metadata",
-		[COL_BODY] = "checkpoint",
+		ROW_COLUMNS,
 	},
 	.write_key = { "thread_id", "checkpoint_ns", "checkpoint_id" },
 	.write_cols = WRITE_COLUMNS,
@@ -118,11 +119,7 @@ const struct layout layout_shallow = {
 		[COL_NS] = "checkpoint_ns",
 		[COL_ID] = "checkpoint ->> 'id'",
 		[COL_PARENT] = "NULL::text",
-		[COL_TYPE] = "type",
-		[COL_SIZE] = "octet_length(checkpoint::text)",
-		[COL_META_SIZE] = "octet_length(metadata::text)",
-		[COL_META] = "metadata",
-		[COL_BODY] = "checkpoint",
+		ROW_COLUMNS,
 	},
 	.write_key = { "thread_id", "checkpoint_ns", "checkpoint_id" },
 	.write_cols = WRITE_COLUMNS,

@@ -8,6 +8,12 @@
 #include "postgres.h"
 #include "sql.h"
 
+struct sql_engine { /* what makes SQL stores differ */
+	const struct backend *backend;
+	const struct driver *driver;
+	const struct sql_dialect *dialect;
+};
+
 static void sql_close(struct ckpt_store *store)
 {
 	struct sql_store *s = sql_of(store);
@@ -60,17 +66,24 @@ int sql_open_row(struct sql_store *s, struct ckpt_view *type, enum ckpt_lock *lo
 	return 0;
 }
 
-/* The parts in which SQL stores differ. */
-static int sql_open(struct sql_store *s, const struct driver *driver, const char *where,
-		const struct ckpt_config *config)
+static int sql_open(struct ckpt_store **out, const struct sql_engine *engine,
+		const char *where, const char *shown, const struct ckpt_config *config,
+		struct ckpt_error *err)
 {
-	struct ckpt_error *err = s->base.err;
+	struct sql_store *s = calloc(1, sizeof(*s));
 	struct conn *traced;
 
+	*out = NULL;
+	if (!s)
+		return ckpt_fail(err, CKPT_ENOMEM, "out of memory");
+	s->base.err = err;
+	s->base.backend = engine->backend;
+	s->base.name = strdup(shown);
+	s->dialect = engine->dialect;
 	if (!s->base.name)
 		ckpt_fail(err, CKPT_ENOMEM, "out of memory");
 	else if (take_key(s, config) == 0)
-		driver->open(&s->conn, where, config, err);
+		engine->driver->open(&s->conn, where, config, err);
 	if (!err->code && sql_detect(s, config) == 0 && config->trace) {
 		/* from here on: how the layout was found is of no interest */
 		if (trace_wrap(&traced, s->conn, config) == 0)
@@ -81,54 +94,26 @@ static int sql_open(struct sql_store *s, const struct driver *driver, const char
 		return err->code;
 	}
 	s->base.tentative = s->conn->tentative;
-	return 0;
-}
-
-static struct sql_store *sql_new(
-		const struct backend *backend, const char *shown, struct ckpt_error *err)
-{
-	struct sql_store *s = calloc(1, sizeof(*s));
-
-	if (!s) {
-		ckpt_fail(err, CKPT_ENOMEM, "out of memory");
-		return NULL;
-	}
-	s->base.err = err;
-	s->base.backend = backend;
-	s->base.name = strdup(shown);
-	return s;
-}
-
-static int sqlite_store_open(struct ckpt_store **out, const char *where,
-		const char *shown, const struct ckpt_config *config,
-		struct ckpt_error *err)
-{
-	struct sql_store *s = sql_new(&sqlite_backend, shown, err);
-
-	*out = NULL;
-	if (!s)
-		return err->code;
-	s->dialect = &sqlite_dialect;
-	if (sql_open(s, &sqlite_driver, where, config) < 0)
-		return err->code;
 	*out = &s->base;
 	return 0;
 }
 
-static int postgres_store_open(struct ckpt_store **out, const char *where,
-		const char *shown, const struct ckpt_config *config,
-		struct ckpt_error *err)
+static int sqlite_open(struct ckpt_store **out, const char *where, const char *shown,
+		const struct ckpt_config *config, struct ckpt_error *err)
 {
-	struct sql_store *s = sql_new(&postgres_backend, shown, err);
+	static const struct sql_engine sqlite = { &sqlite_backend, &sqlite_driver,
+		&sqlite_dialect };
 
-	*out = NULL;
-	if (!s)
-		return err->code;
-	s->dialect = &postgres_dialect;
-	if (sql_open(s, &postgres_driver, where, config) < 0)
-		return err->code;
-	*out = &s->base;
-	return 0;
+	return sql_open(out, &sqlite, where, shown, config, err);
+}
+
+static int postgres_open(struct ckpt_store **out, const char *where, const char *shown,
+		const struct ckpt_config *config, struct ckpt_error *err)
+{
+	static const struct sql_engine postgres = { &postgres_backend, &postgres_driver,
+		&postgres_dialect };
+
+	return sql_open(out, &postgres, where, shown, config, err);
 }
 
 static int sql_about(struct ckpt_store *store, struct ckpt_about *out)
@@ -160,7 +145,7 @@ static int sql_end(struct ckpt_store *store)
 
 const struct backend sqlite_backend = {
 	.name = "sqlite",
-	.open = sqlite_store_open,
+	.open = sqlite_open,
 	.about = sql_about,
 	.scan = sql_scan,
 	.next = sql_scan_next,
@@ -171,7 +156,7 @@ const struct backend sqlite_backend = {
 
 const struct backend postgres_backend = {
 	.name = "postgresql",
-	.open = postgres_store_open,
+	.open = postgres_open,
 	.about = sql_about,
 	.scan = sql_scan,
 	.next = sql_scan_next,

@@ -57,9 +57,22 @@ int sql_scan_next(struct ckpt_scan *, struct ckpt_checkpoint *out);
 void sql_scan_done(struct ckpt_scan *);
 
 /* Equality with a key part, kept as TEXT or as BLOB; and the three parts of a key. */
-struct cell sql_key_cell(struct ckpt_view, bool blob);
-void sql_key_cells(struct cell out[static 3], const struct ckpt_key *);
-/* A cell as bytes; numbers as their text. */
+static inline struct cell sql_key_cell(struct ckpt_view v, bool blob)
+{
+	return (struct cell){ .kind = !v.p   ? CELL_NULL
+		                      : blob ? CELL_BLOB
+		                             : CELL_TEXT,
+		.v = v };
+}
+
+static inline void sql_key_cells(struct cell out[static 3], const struct ckpt_key *k)
+{
+	out[0] = sql_key_cell(k->thread, k->blob & CKPT_BLOB_THREAD);
+	out[1] = sql_key_cell(k->ns, k->blob & CKPT_BLOB_NS);
+	out[2] = sql_key_cell(k->id, k->blob & CKPT_BLOB_ID);
+}
+
+/* A cell as bytes; a number where a text should be, as its digits. */
 struct ckpt_view sql_text(struct arena *, const struct cell *, struct ckpt_error *);
 
 /* A row kept under AES: opened where there is a key; type and body become what was inside. */

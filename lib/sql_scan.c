@@ -32,19 +32,6 @@ static const size_t cols_at[] = {
 	[CKPT_VALUES] = COL_BODY + 1,
 };
 
-struct cell sql_key_cell(struct ckpt_view v, bool blob)
-{
-	return (struct cell){ .kind = v.p ? blob ? CELL_BLOB : CELL_TEXT : CELL_NULL,
-		.v = v };
-}
-
-void sql_key_cells(struct cell out[static 3], const struct ckpt_key *k)
-{
-	out[0] = sql_key_cell(k->thread, k->blob & CKPT_BLOB_THREAD);
-	out[1] = sql_key_cell(k->ns, k->blob & CKPT_BLOB_NS);
-	out[2] = sql_key_cell(k->id, k->blob & CKPT_BLOB_ID);
-}
-
 static struct sql_scan *scan_of(struct ckpt_scan *s)
 {
 	return (struct sql_scan *)(void *)s;
@@ -219,19 +206,6 @@ void sql_scan_done(struct ckpt_scan *scan)
 }
 
 /* ---- rows --------------------------------------------------------------------------------------- */
-
-struct ckpt_view sql_text(struct arena *a, const struct cell *c, struct ckpt_error *err)
-{
-	struct ckpt_buf b = { 0 };
-	struct ckpt_view v;
-
-	if (c->kind != CELL_INT)
-		return c->v;
-	ckpt_buf_addf(&b, "%lld", (long long)c->i); /* a number where a text should be */
-	v = arena_copy(a, ckpt_buf_view(&b), err);
-	ckpt_buf_free(&b);
-	return v;
-}
 
 static void fill_key(
 		struct sql_scan *s, const struct cell *row, struct ckpt_checkpoint *out)

@@ -7,6 +7,19 @@
 
 #include "sql.h"
 
+struct ckpt_view sql_text(struct arena *a, const struct cell *c, struct ckpt_error *err)
+{
+	struct ckpt_buf b = { 0 };
+	struct ckpt_view v;
+
+	if (c->kind != CELL_INT)
+		return c->v;
+	ckpt_buf_addf(&b, "%lld", (long long)c->i); /* a number where a text should be */
+	v = arena_copy(a, ckpt_buf_view(&b), err);
+	ckpt_buf_free(&b);
+	return v;
+}
+
 static int in_library_order(const void *a, const void *b)
 {
 	const struct ckpt_write *x = a, *y = b;
