@@ -4,6 +4,12 @@
 #ifndef BASE_H
 #define BASE_H
 
+/* before the bans below, which their own lines would trip over */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
 #include "ckpt.h"
 
 /* ---- arena: freed or reset as a whole -------------------------------------------------------- */
