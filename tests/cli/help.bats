@@ -95,3 +95,22 @@ load helper
 	is "$status" 0
 	is "$stderr" ""
 }
+
+# Each line of a command's examples, as somebody would type it, on a store that has chat-1.
+@test "the examples of -h do what they say" {
+	use py-basic
+	export CKPT_STORE=$store
+	local name line words n=0
+	for name in $("$CKPT" -h | sed -n '/^Commands/,/^$/s/^  \([a-z-]*\) .*/\1/p'); do
+		while IFS= read -r line; do
+			line=${line#  ckpt }
+			line=${line%%   *}
+			read -ra words <<<"$line"
+			apart "$CKPT" "${words[@]}"
+			is "$line: $status" "$line: 0"
+			[ -n "$stdout" ] || [[ $line == *--since* ]]
+			n=$((n + 1))
+		done < <("$CKPT" "$name" -h | sed -n '/^Examples/,/^$/s/^  ckpt /&/p')
+	done
+	[ "$n" -ge 10 ]
+}
