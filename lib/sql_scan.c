@@ -58,17 +58,18 @@ static void add_bounds(struct ckpt_buf *b, const struct sql_store *store,
 	}
 }
 
-/* By bytes; the newest checkpoint is the one that is greatest in the database's own order. */
+/* By bytes; the newest checkpoint is the one that is greatest in the database's own order, and
+ * the seeks from head to head compare in that order too. */
 static void add_order(struct ckpt_buf *b, const struct sql_store *store,
 		const struct ckpt_pick *pick, size_t nkeys)
 {
-	bool down = pick->descending || pick->newest || pick->depth == CKPT_HEADS;
+	bool own = pick->newest || pick->depth == CKPT_HEADS;
+	bool down = pick->descending || own;
 
 	for (size_t i = 0; i < nkeys; i++)
 		ckpt_buf_addf(b, "%s%s%s%s", i ? ", " : " ORDER BY ",
 				store->layout->key[i],
-				pick->newest ? "" : store->dialect->by_bytes,
-				down ? " DESC" : "");
+				own ? "" : store->dialect->by_bytes, down ? " DESC" : "");
 }
 
 /* The namespace before the last one in its thread, else the last of the thread before: each is

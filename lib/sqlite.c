@@ -13,6 +13,7 @@
 struct sqlite_cursor {
 	struct cursor base;
 	sqlite3_stmt *stmt;
+	bool ended; /* one more step would begin anew */
 };
 
 struct sqlite_conn {
@@ -330,9 +331,11 @@ static int sqlite_next(struct cursor *cursor, struct cell *cells, size_t ncells)
 
 	if (c->base.err->code)
 		return refuse_all(c);
-	rc = sqlite3_step(cur->stmt);
-	if (rc == SQLITE_DONE)
+	rc = cur->ended ? SQLITE_DONE : sqlite3_step(cur->stmt);
+	if (rc == SQLITE_DONE) {
+		cur->ended = true;
 		return 0;
+	}
 	if (rc != SQLITE_ROW)
 		return sqlite_fault(c, rc, "cannot read store");
 	for (size_t i = 0; i < ncells; i++)
