@@ -126,8 +126,8 @@ struct ckpt_write {
 };
 
 enum ckpt_depth {   /* how deep a scan reads; each includes those above it */
-	CKPT_HEADS, /* newest id of each thread and namespace, descending;
-	                                   cost ~ their number */
+	CKPT_HEADS, /* newest id of each thread and namespace, descending as the database
+	                                   orders; cost ~ their number */
 	CKPT_SPANS, /* + count and smallest id; cost ~ the key index */
 	CKPT_KEYS,  /* every checkpoint's key; the key index alone */
 	CKPT_LINKS, /* + parent, type, sizes; the rows' leaf pages */
