@@ -98,7 +98,7 @@ def check_orders(t, store, oracle):
         for ns, part in spaces.items():
             if thread.startswith("blob:"):
                 continue
-            run = common.Run(["list", "-s", str(store), "--ns", ns, "--ids", "--json", "--", thread])
+            run = common.Run(["list", *common.at(store), "--ns", ns, "--ids", "--json", "--", thread])
             if run.code == 0:
                 t.equal("list %s %s" % (thread, ns[:20]), [x["id"] for x in run.json()["data"]],
                         part["order"])

@@ -16,6 +16,7 @@ import sys
 import broken
 import common
 import delta
+import encrypted
 
 FIXTURES = pathlib.Path(os.environ.get("FIXTURES", "build/fixtures"))
 
@@ -38,6 +39,18 @@ def prefer(now, then):
     return now
 
 
+def prefer_writes(now, then):
+    """The two releases order the rows differently, but those of a task and channel alike."""
+    rest = list(then)
+    out = []
+    for task, channel, value in now:
+        old = next((r for r in rest if r[:2] == [task, channel]), None)
+        if old:
+            rest.remove(old)
+        out.append([task, channel, prefer(value, old[2]) if old else value])
+    return out
+
+
 def merge_old(now, then):
     """py-old-*: ckpt shows what today's library reads (oracle.now.json): interrupt ids are the
     computed ones. oracle.json, written by the old release, is right where today's reader loses a
@@ -47,10 +60,12 @@ def merge_old(now, then):
         for ns, part in spaces.items():
             for cid, old in part["checkpoints"].items():
                 entry = now["threads"][thread][ns]["checkpoints"][cid]
-                for k in ("stored", "raw_writes"):
-                    entry.setdefault(k, old[k])
-                for k in ("values", "pending_writes"):
-                    entry[k] = prefer(entry[k], old[k])
+                for k in ("stored", "blobs", "raw_writes"):
+                    if k in old:
+                        entry.setdefault(k, old[k])
+                entry["values"] = prefer(entry["values"], old["values"])
+                entry["pending_writes"] = prefer_writes(entry["pending_writes"],
+                                                        old["pending_writes"])
     return now
 
 
@@ -177,6 +192,14 @@ def check_store(store, oracle):
     return t
 
 
+def with_keys(store, oracle):
+    if "aes_key" not in oracle:
+        return
+    with contextlib.closing(sqlite3.connect(broken.copied(store))) as db:
+        rows = delta.sqlite_rows(db)
+    yield from encrypted.parts(broken.copied(store), oracle, rows)
+
+
 def stores():
     out = []
     for folder in sorted(FIXTURES.iterdir()):
@@ -197,6 +220,11 @@ def main(chosen):
         common.tap(n, "%s as its library reads it" % store.relative_to(FIXTURES), t.problems)
         bad += bool(t.problems)
         total.count.update(t.count)
+        for what, t in with_keys(store, oracle_of(folder)):
+            n += 1
+            common.tap(n, "%s %s" % (store.relative_to(FIXTURES), what), t.problems)
+            bad += bool(t.problems)
+            total.count.update(t.count)
     if not chosen:
         for name, t in broken.check_all(FIXTURES / "broken"):
             n += 1
