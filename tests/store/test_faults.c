@@ -1,9 +1,11 @@
 /*
  * test_faults.c - the n-th thing asked of the database fails, n = 1, 2, … until a whole run gets
  * through: each failure is told once, the store refuses everything after it, nothing leaks (which
- * `make asan` sees). Opening itself is not reached: its connection is wrapped afterwards.
+ * `make asan` sees). With a server (PGHOST) on PostgreSQL too. Opening itself is not reached: its
+ * connection is wrapped afterwards.
  */
 #include "t.h"
+#include "content.h"
 #include "made.h"
 #include "sql.h"
 
@@ -116,6 +118,11 @@ static struct fault_conn *wrap(struct ckpt_store *store, unsigned left)
 #define COUNTED \
 	CKPT_LIT("{\"step\":1,\"counters_since_delta_snapshot\":{\"other\":[1,1]}}")
 
+#define BODY \
+	CKPT_LIT("{\"v\":1,\"ts\":\"2026-01-01T00:00:00Z\",\"channel_values\":{\"a\":1}" \
+	         "," \
+		 "\"channel_versions\":{\"a\":\"1\",\"d\":\"1\",\"other\":\"1\"}}")
+
 static const char *make(void)
 {
 	const char *path = made_path("faults.db");
@@ -123,10 +130,7 @@ static const char *make(void)
 	struct made_row row = { .thread = CKPT_LIT("t"),
 		.type = CKPT_LIT("json"),
 		.meta = COUNTED,
-		.body = CKPT_LIT("{\"ts\":\"2026-01-01T00:00:00Z\",\"channel_values\":{"
-				 "\"a\":1},"
-				 "\"channel_versions\":{\"a\":\"1\",\"d\":\"1\","
-				 "\"other\":\"1\"}}") };
+		.body = BODY };
 	static const char *const ids[] = { "1", "2", "3" };
 
 	for (size_t i = 0; i < LEN(ids); i++) {
@@ -146,11 +150,43 @@ static const char *make(void)
 	return path;
 }
 
+/* The same, with a blob, and Sends that a checkpoint has from its parent. */
+static const char *make_postgres(void)
+{
+	static const struct kind k = { .name = "faults",
+		.engine = "postgresql",
+		.database = "faults",
+		.schema = "faults",
+		.no_inline = true };
+	struct ckpt_buf sql = { 0 };
+	const char *where = postgres_make(&k);
+
+	ckpt_buf_puts(&sql,
+			"SET search_path = faults; DELETE FROM checkpoints; "
+			"DELETE FROM checkpoint_writes; DELETE FROM checkpoint_blobs;\n");
+	ckpt_buf_addf(&sql,
+			"INSERT INTO checkpoints SELECT 't', ns, id::text, "
+			"nullif(id - 1, 0)::text, NULL, '%s', '%s' FROM (VALUES ('', 1), "
+			"('', 2), ('', 3), ('sub', 3)) AS v(ns, id);\n",
+			(const char *)BODY.p, (const char *)COUNTED.p);
+	ckpt_buf_puts(&sql, "INSERT INTO checkpoint_writes SELECT 't', '', id::text, "
+	                    "'x', idx, "
+			    "c, 'json', '[1]', '' FROM generate_series(1, 3) id, "
+			    "(VALUES (0, 'other'), (1, '__pregel_tasks')) AS v(idx, c);\n"
+			    "INSERT INTO checkpoint_blobs VALUES "
+			    "('t', '', 'd', '1', 'json', '[2]');");
+	if (!postgres_ask(&k, false, sql.p, NULL))
+		where = NULL;
+	ckpt_buf_free(&sql);
+	return where;
+}
+
 static int scans(struct ckpt_store *s)
 {
 	for (unsigned d = CKPT_HEADS; d <= CKPT_VALUES; d++) {
 		struct ckpt_pick pick = { .depth = (enum ckpt_depth)d,
 			.writes = d >= CKPT_LINKS,
+			.sizes = true,
 			.descending = d == CKPT_HEADS };
 		struct ckpt_checkpoint c;
 		struct ckpt_scan *scan;
@@ -250,20 +286,20 @@ static bool refuses(struct ckpt_store *s, struct fault_conn *c)
 	       about(s) == CKPT_EIO && ckpt_store_end(s) == CKPT_EIO;
 }
 
-int main(void)
+static void test(const char *name, const char *path, const char *schema)
 {
-	const char *path = make();
+	const struct ckpt_config config = { .schema = schema };
 	unsigned n = 0;
-	int rc;
+	int rc = 1;
 
 	do {
-		struct ckpt_error err;
-		struct ckpt_store *s = made_open(path, &err);
+		struct ckpt_error err = { 0 };
+		struct ckpt_store *s = NULL;
 		struct fault_conn *c;
 
-		if (!s) {
-			ok(false, "opens: %s", err.text);
-			break;
+		if (!path || ckpt_store_open(&s, path, &config, &err) < 0) {
+			ok(false, "%s opens: %s", name, err.text);
+			return;
 		}
 		c = wrap(s, n++);
 		rc = whole_run(s);
@@ -271,12 +307,20 @@ int main(void)
 			ok(rc == CKPT_EIO && err.code == CKPT_EIO &&
 							strcmp(err.text, "fault") == 0 &&
 							refuses(s, c),
-					"call %u fails: %d '%s'", n, rc, err.text);
+					"%s: call %u fails: %d '%s'", name, n, rc,
+					err.text);
 		else
-			ok(!err.code && !c->failed, "the whole run takes %u calls",
-					n - 1);
+			ok(!err.code && !c->failed, "%s: the whole run takes %u calls",
+					name, n - 1);
 		ckpt_store_close(s);
 	} while (rc != 0 && n < 10000);
-	ok(n > 100 && n < 10000, "enough of them");
+	ok(n > 100 && n < 10000, "%s: enough of them", name);
+}
+
+int main(void)
+{
+	test("sqlite", make(), NULL);
+	if (getenv("PGHOST"))
+		test("postgresql", make_postgres(), "faults");
 	return done();
 }
