@@ -37,6 +37,7 @@ const struct sql_dialect postgres_dialect = {
 		  "AND n.nspname <> 'information_schema' ORDER BY 1",
 	.schemas = "SELECT s FROM unnest(pg_catalog.current_schemas(false)) "
 		   "WITH ORDINALITY AS u(s, i) ORDER BY i",
+	.schema = "SELECT nspname FROM pg_catalog.pg_namespace WHERE nspname = $1",
 	.elsewhere = "SELECT DISTINCT n.nspname FROM pg_catalog.pg_class c "
 		     "JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
 		     "WHERE c.relname = $1 AND c.relkind IN ('r', 'p') ORDER BY 1",

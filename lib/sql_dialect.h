@@ -15,6 +15,7 @@ struct sql_dialect {
 	size_t column_at;
 	const char *tables;    /* names of all tables, for a message */
 	const char *schemas;   /* in search order; NULL: there are none */
+	const char *schema;    /* one row if there is a schema $1; or NULL */
 	const char *elsewhere; /* schemas that hold a table $1, for a hint; or NULL */
 	bool text_keys;        /* no key can be of another type */
 	bool sizes_unpack;     /* the length of a row's value costs unpacking it */

@@ -364,13 +364,18 @@ static void list_names(struct sql_store *s, const char *sql, const struct cell *
 	sql_done(cur);
 }
 
+#define ELSEWHERE "schemas with a table 'checkpoints': %s (--schema NAME)"
+
 static int unknown_layout(struct detect *d)
 {
 	struct sql_store *s = d->s;
 	struct ckpt_error *err = s->base.err, why = { 0 };
 	struct cell table = { .kind = CELL_TEXT, .v = CKPT_LIT("checkpoints") };
-	struct ckpt_buf seen = { 0 }, other = { 0 };
+	struct cell schema = { .kind = CELL_TEXT, .v = ckpt_view_of(d->config->schema) };
+	struct ckpt_buf seen = { 0 }, other = { 0 }, there = { 0 };
 
+	if (d->config->schema)
+		list_names(s, s->dialect->schema, &schema, &there);
 	list_names(s, s->dialect->tables, NULL, &seen);
 	list_names(s, s->dialect->elsewhere, &table, &other);
 	if (err->code)
@@ -388,6 +393,11 @@ static int unknown_layout(struct detect *d)
 				"or "
 				"virtual table is not read",
 				s->base.name);
+	} else if (d->config->schema && s->dialect->schema && !there.n) {
+		ckpt_fail(&why, CKPT_ENOTFOUND, "there is no schema '%s' in '%s'",
+				d->config->schema, s->base.name);
+		if (other.n)
+			ckpt_hint(&why, ELSEWHERE, other.p);
 	} else {
 		ckpt_fail(&why, CKPT_EUNSUPPORTED,
 				"'%s' is a database of no known layout%s%s: "
@@ -396,10 +406,7 @@ static int unknown_layout(struct detect *d)
 				d->config->schema ? d->config->schema : "",
 				seen.n ? seen.p : "no tables at all");
 		if (other.n)
-			ckpt_hint(&why,
-					"schemas with a table 'checkpoints': %s "
-					"(--schema NAME)",
-					other.p);
+			ckpt_hint(&why, ELSEWHERE, other.p);
 		else
 			ckpt_hint(&why, "the layouts that are known: ckpt help layouts");
 	}
@@ -407,6 +414,7 @@ static int unknown_layout(struct detect *d)
 done:
 	ckpt_buf_free(&seen);
 	ckpt_buf_free(&other);
+	ckpt_buf_free(&there);
 	return err->code;
 }
 
