@@ -72,10 +72,15 @@ suite_schema() { # every answer that the cli tests saved
 	[ ! -e tests/schema/validate.py ] ||
 		job schema "$python" tests/schema/validate.py "$CKPT_JSON_DIR"
 }
-suite_interop() {
-	local file
+suite_interop() { # those that write to PostgreSQL too, each with a server of its own
+	local file server
 	for file in tests/interop/test_*.py; do
-		[ ! -e "$file" ] || job "$(basename "$file" .py)" "$top/build/venv/bin/python" "$file"
+		server=()
+		case $file in
+		*_pg.py | *_js.py) server=(tests/pg/with-server.sh) ;;
+		esac
+		[ ! -e "$file" ] ||
+			job "$(basename "$file" .py)" "${server[@]}" "$top/build/venv/bin/python" "$file"
 	done
 }
 suite_pg() { # each with a server of its own

@@ -30,11 +30,11 @@ def quoted(name):
 
 
 class Database:
-    """A new database, with a dump in it; gone at the end of the `with`."""
+    """A new database, with a dump in it if there is one; gone at the end of the `with`."""
 
-    def __init__(self, dump=None):
-        self.name = "fx_%08x" % zlib.crc32(str(dump).encode())
-        self.dump, self.schema = dump, "public"
+    def __init__(self, dump=None, schema="public"):
+        self.name = "fx_%d_%08x" % (os.getpid(), zlib.crc32(str(dump).encode()))
+        self.dump, self.schema = dump, schema
         self.address = "host=%s port=%s user=%s dbname=%s" % (
             os.environ["PGHOST"], os.environ["PGPORT"], os.environ["PGUSER"], self.name)
 
@@ -83,6 +83,30 @@ class Database:
                 first[t, ns, i] = first.get((t, ns, i), 0) + size
             seen.add((t, ns, channel, value))
         return {k: (n, first.get(k, 0)) for k, n in needed.items()}
+
+    def raw(self):
+        """(thread, ns, id) -> its raw_writes and blobs in the form of the fixtures' oracles."""
+        path = ", task_path" if "task_path" in self.columns("checkpoint_writes") else ""
+        schema, out = quoted(self.schema), {}
+        for t, ns, i in rows_of(self.name, "SELECT json_build_array(thread_id, checkpoint_ns, "
+                                "checkpoint_id) FROM %s.checkpoints" % schema):
+            out[t, ns, i] = {"raw_writes": [], "blobs": {}}
+        for t, ns, i, *row in rows_of(self.name, """
+                SELECT json_build_array(thread_id, checkpoint_ns, checkpoint_id, task_id, idx, channel,
+                    type, octet_length(blob), encode(sha256(blob), 'hex')%s)
+                FROM %s.checkpoint_writes""" % (path, schema)):
+            if (t, ns, i) in out:
+                out[t, ns, i]["raw_writes"].append(row)
+        for t, ns, i, channel, version, kind, size, sha in rows_of(self.name, """
+                SELECT json_build_array(c.thread_id, c.checkpoint_ns, c.checkpoint_id, b.channel,
+                    b.version, b.type, octet_length(b.blob), encode(sha256(b.blob), 'hex'))
+                FROM {0}.checkpoints c, jsonb_each_text(checkpoint->'channel_versions') v,
+                    {0}.checkpoint_blobs b
+                WHERE b.thread_id = c.thread_id AND b.checkpoint_ns = c.checkpoint_ns
+                    AND b.channel = v.key AND b.version = v.value""".format(schema)):
+            out[t, ns, i]["blobs"][channel] = {"version": version, "type": kind, "size": size,
+                                               "sha256": sha}
+        return out
 
     def rows(self):
         shallow = "checkpoint_id" not in self.columns("checkpoints")
