@@ -18,6 +18,12 @@ import freshgraphs
 import postgres
 from langgraph.checkpoint.postgres import PostgresSaver
 from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
+from psycopg.rows import dict_row
+from psycopg_pool import AsyncConnectionPool, ConnectionPool
+
+# Pools: a value that PostgreSQL refuses, or a run that is cancelled, may cost the connection.
+POOL = {"min_size": 1, "max_size": 4, "open": False,
+        "kwargs": {"autocommit": True, "prepare_threshold": 0, "row_factory": dict_row}}
 
 
 async def oracle_of(database, read_list, read_one):
@@ -47,7 +53,8 @@ def compared(database, oracle):
 
 
 async def sync_store(database, seed):
-    with PostgresSaver.from_conn_string(database.address) as saver:
+    with ConnectionPool(database.address, **POOL) as pool:
+        saver = PostgresSaver(pool)
         saver.setup()
 
         async def face_of(make):
@@ -66,7 +73,8 @@ async def sync_store(database, seed):
 
 
 async def async_store(database, seed):
-    async with AsyncPostgresSaver.from_conn_string(database.address) as saver:
+    async with AsyncConnectionPool(database.address, **POOL) as pool:
+        saver = AsyncPostgresSaver(pool)
         await saver.setup()
 
         async def face_of(make):
