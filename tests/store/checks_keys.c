@@ -189,27 +189,38 @@ static const char *own_extreme(const struct ckpt_checkpoint *c, const char *whic
 	return hex;
 }
 
-static bool is_extreme(
-		const struct ckpt_checkpoint *c, struct ckpt_view id, bool greatest)
+static bool is_own_extreme(
+		const struct ckpt_checkpoint *c, struct ckpt_view id, const char *which)
 {
 	const uint8_t *p = id.p;
-	const struct content *e = NULL;
 	char hex[400] = "";
 
-	if (kind_is_postgres(now.kind) && c->key.thread.n == 1) {
-		for (size_t i = 0; i < id.n && i < 150; i++)
-			snprintf(hex + 2 * i, 3, "%02x", p[i]);
-		return strcmp(hex, own_extreme(c, greatest ? "max" : "min")) == 0;
-	}
-	if (kind_is_postgres(now.kind)) /* one process a question is enough for some */
+	if (c->key.thread.n != 1) /* a process a question is enough for some */
 		return true;
+	for (size_t i = 0; i < id.n && i < 150; i++)
+		snprintf(hex + 2 * i, 3, "%02x", p[i]);
+	return strcmp(hex, own_extreme(c, which)) == 0;
+}
+
+/* The newest is the database's own greatest; the first the smallest, in either order. */
+static bool good_ends(const struct ckpt_checkpoint *c)
+{
+	bool own = kind_is_postgres(now.kind);
+	const struct content *first = NULL, *last = NULL;
+
 	for (size_t i = 0; i < now.nwant; i++) {
-		if (ckpt_view_eq(now.want[i]->thread, c->key.thread) &&
-				ckpt_view_eq(now.want[i]->ns, c->key.ns) &&
-				(!e || greatest))
-			e = now.want[i];
+		if (!ckpt_view_eq(now.want[i]->thread, c->key.thread) ||
+				!ckpt_view_eq(now.want[i]->ns, c->key.ns))
+			continue;
+		first = first ? first : now.want[i];
+		last = now.want[i];
 	}
-	return e && same_view(id, e->id);
+	if (!first)
+		return false;
+	return (own ? is_own_extreme(c, c->key.id, "max")
+		    : same_view(c->key.id, last->id)) &&
+	       (same_view(c->first, first->id) ||
+			       (own && is_own_extreme(c, c->first, "min")));
 }
 
 /* One span: what HEADS, `newest` and the rows themselves say of its namespace. */
@@ -231,8 +242,7 @@ static bool good_span(struct ckpt_store *s, const struct ckpt_checkpoint *span)
 	       same_view(c.key.id, span->key.id);
 	if (good)
 		ckpt_scan_close(scan);
-	return good && is_extreme(span, span->key.id, true) &&
-	       is_extreme(span, span->first, false);
+	return good && good_ends(span);
 }
 
 /* Where the rows of a span's namespace begin; of its thread, without a namespace. */
