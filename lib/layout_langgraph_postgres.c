@@ -106,6 +106,7 @@ const struct layout layout_shallow = {
 		.name = "checkpoints",
 		.required = "thread_id:text checkpoint_ns:text type:text checkpoint:jsonb "
 			    "metadata:jsonb",
+		.without = "checkpoint_id",
 	},
 	.writes = WRITES_TABLE,
 	.blobs = {
