@@ -189,6 +189,11 @@ static int show_raw(struct shown *s)
 					s->places[i] == CKPT_DELTA
 							? ": it is a delta channel"
 							: "");
+		if (v->lock == CKPT_SHUT)
+			return ckpt_fail(err, CKPT_ECORRUPT,
+					"channel '%s' cannot be decrypted: wrong key or "
+					"damaged row",
+					ckpt_show_name(shown, name));
 		if (out_begin(s->cli, "show", "checkpoint", NULL, false) < 0)
 			return err->code;
 		out_put(s->cli, v->body);

@@ -66,6 +66,11 @@ def check_wrong(store, oracle):
                 if run.code != want or (want == 8 and not run.json()["data"]):
                     t.fail("%s %s" % (thread, cid[-12:]), "wanted exit %d: %s" % (want, run))
                 t.add("asked with a wrong key")
+            newest = part["order"][0]
+            for channel, blob in part["checkpoints"][newest].get("blobs", {}).items():
+                run = raw(store, thread, ns, newest, channel, env)
+                if (run.code, run.out) != (8, b"") and "+" in blob["type"]:
+                    t.fail("raw %s" % channel, "%d bytes: %s" % (len(run.out), run))
     return t
 
 
