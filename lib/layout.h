@@ -28,39 +28,39 @@ enum write_col {
 /* clang-format on */
 
 struct layout_table {
-  const char *name;
-  /* Space-separated column names; on PostgreSQL name:type. Others are read
+	const char *name;
+	/* Space-separated column names; on PostgreSQL name:type. Others are read
      around, with a note. */
-  const char *required, *optional;
-  const char *without; /* a column that only another layout has; NULL: none */
-  bool may_lack;       /* the table itself: absent counts as empty */
+	const char *required, *optional;
+	const char *without; /* a column that only another layout has; NULL: none */
+	bool may_lack;       /* the table itself: absent counts as empty */
 };
 
 struct layout {
-  const char *name, *engine;
-  struct layout_table checkpoints, writes,
-      blobs;          /* blobs.name NULL: values are inline */
-  const char *key[3]; /* thread, ns, id: for bounds and order */
-  const char *cols[CHECKPOINT_COLS];
-  const char *write_key[3];
-  const char *write_cols[WRITE_COLS];
+	const char *name, *engine;
+	struct layout_table checkpoints, writes,
+			blobs; /* blobs.name NULL: values are inline */
+	const char *key[3];    /* thread, ns, id: for bounds and order */
+	const char *cols[CHECKPOINT_COLS];
+	const char *write_key[3];
+	const char *write_cols[WRITE_COLS];
 
-  /* Rows (type, container) of a few checkpoints, to tell who wrote them. */
-  const char *samples;
-  /* Newest id of each namespace in one statement, descending; $1 a thread or
+	/* Rows (type, container) of a few checkpoints, to tell who wrote them. */
+	const char *samples;
+	/* Newest id of each namespace in one statement, descending; $1 a thread or
      NULL. NULL text: by one seek a namespace. */
-  const char *heads;
-  /* Rows (channel, version, type, body): $1 thread, $2 ns, $3
+	const char *heads;
+	/* Rows (channel, version, type, body): $1 thread, $2 ns, $3
    * [{"c":channel,"v":version},…] */
-  const char *blob_rows;
-  /* Rows (id, bytes of blobs it was the first to name, bytes of all it names):
+	const char *blob_rows;
+	/* Rows (id, bytes of blobs it was the first to name, bytes of all it names):
    * $1 $2 */
-  const char *blob_sizes;
-  /* Rows (type, body) of Sends that checkpoint $3's parent left for it: $1 $2
+	const char *blob_sizes;
+	/* Rows (type, body) of Sends that checkpoint $3's parent left for it: $1 $2
    * $3 = parent */
-  const char *sends;
-  const char *migrations; /* table with a column v, if any … */
-  int64_t newest;         /* … and the greatest v that is known */
+	const char *sends;
+	const char *migrations; /* table with a column v, if any … */
+	int64_t newest;         /* … and the greatest v that is known */
 };
 
 extern const struct layout *const layouts[]; /* NULL-terminated */

@@ -9,430 +9,452 @@
 #include "sql.h"
 
 struct columns { /* the column names of one table, space-separated, framed */
-  struct ckpt_buf names;
-  bool is_table, is_view;
+	struct ckpt_buf names;
+	bool is_table, is_view;
 };
 
 struct detect {
-  struct sql_store *s;
-  const struct ckpt_config *config;
-  struct columns checkpoints, writes, blobs;
+	struct sql_store *s;
+	const struct ckpt_config *config;
+	struct columns checkpoints, writes, blobs;
 };
 
 /* ---- words
  * ------------------------------------------------------------------------------------
  */
 
-static bool has_name(const struct columns *c, const char *name, size_t n) {
-  const char *p = c->names.p;
+static bool has_name(const struct columns *c, const char *name, size_t n)
+{
+	const char *p = c->names.p;
 
-  while (p && (p = strchr(p, ' '))) {
-    p++;
-    if (strncmp(p, name, n) == 0 && (p[n] == ' ' || p[n] == ':'))
-      return true;
-  }
-  return false;
+	while (p && (p = strchr(p, ' '))) {
+		p++;
+		if (strncmp(p, name, n) == 0 && (p[n] == ' ' || p[n] == ':'))
+			return true;
+	}
+	return false;
 }
 
 /* Walk a space-separated list; `*at` moves on. */
-static bool next_word(const char **at, const char **word, size_t *n) {
-  while (**at == ' ')
-    (*at)++;
-  *word = *at;
-  *n = strcspn(*at, " ");
-  *at += *n;
-  return *n > 0;
+static bool next_word(const char **at, const char **word, size_t *n)
+{
+	while (**at == ' ')
+		(*at)++;
+	*word = *at;
+	*n = strcspn(*at, " ");
+	*at += *n;
+	return *n > 0;
 }
 
-static bool has_all(const struct columns *c, const char *required) {
-  const char *at = required, *word;
-  size_t n;
+static bool has_all(const struct columns *c, const char *required)
+{
+	const char *at = required, *word;
+	size_t n;
 
-  while (next_word(&at, &word, &n)) {
-    if (!has_name(c, word, n))
-      return false;
-  }
-  return c->is_table;
+	while (next_word(&at, &word, &n)) {
+		if (!has_name(c, word, n))
+			return false;
+	}
+	return c->is_table;
 }
 
 /* ---- what is there
  * --------------------------------------------------------------------------------
  */
 
-static void add_name(struct ckpt_buf *to, struct ckpt_view name) {
-  size_t at = to->n;
+static void add_name(struct ckpt_buf *to, struct ckpt_view name)
+{
+	size_t at = to->n;
 
-  ckpt_buf_add(to, name.p, name.n);
-  for (; !to->failed && at < to->n; at++) {
-    if (to->p[at] == ' ') /* one name, not two */
-      to->p[at] = '\t';
-  }
-  ckpt_buf_puts(to, " ");
+	ckpt_buf_add(to, name.p, name.n);
+	for (; !to->failed && at < to->n; at++) {
+		if (to->p[at] == ' ') /* one name, not two */
+			to->p[at] = '\t';
+	}
+	ckpt_buf_puts(to, " ");
 }
 
-static int probe(struct sql_store *s, const char *table, struct columns *out) {
-  struct cell args[2] = {{.kind = CELL_TEXT, .v = ckpt_view_of(table)},
-                         {.kind = CELL_TEXT, .v = ckpt_view_of(s->schema)}};
-  struct ckpt_buf sql = {0};
-  struct cursor *cur = NULL;
-  struct cell cell[2];
-  int rc;
+static int probe(struct sql_store *s, const char *table, struct columns *out)
+{
+	struct cell args[2] = { { .kind = CELL_TEXT, .v = ckpt_view_of(table) },
+		{ .kind = CELL_TEXT, .v = ckpt_view_of(s->schema) } };
+	struct ckpt_buf sql = { 0 };
+	struct cursor *cur = NULL;
+	struct cell cell[2];
+	int rc;
 
-  ckpt_buf_free(&out->names);
-  *out = (struct columns){0};
-  if (!table || sql_query(&cur, s, s->dialect->relation, args, 2) < 0)
-    return s->base.err->code;
-  if (sql_next(cur, cell, 1) > 0) {
-    out->is_table = ckpt_view_eq(cell[0].v, CKPT_LIT("table"));
-    out->is_view = !out->is_table;
-  }
-  sql_done(cur);
-  if (!out->is_table || s->base.err->code)
-    return s->base.err->code;
-  /* the names are the layout's own, never a store's */
-  ckpt_buf_addf(&sql, s->dialect->columns, table);
-  ckpt_buf_puts(&out->names, " ");
-  rc = sql.failed ? ckpt_fail(s->base.err, CKPT_ENOMEM, "out of memory")
-                  : sql_query(&cur, s, sql.p, args, 2);
-  while (rc >= 0 && (rc = sql_next(cur, cell, s->dialect->column_at + 1)) > 0)
-    add_name(&out->names, cell[s->dialect->column_at].v);
-  if (rc == 0)
-    sql_done(cur);
-  ckpt_buf_free(&sql);
-  if (out->names.failed)
-    return ckpt_fail(s->base.err, CKPT_ENOMEM, "out of memory");
-  return rc;
+	ckpt_buf_free(&out->names);
+	*out = (struct columns){ 0 };
+	if (!table || sql_query(&cur, s, s->dialect->relation, args, 2) < 0)
+		return s->base.err->code;
+	if (sql_next(cur, cell, 1) > 0) {
+		out->is_table = ckpt_view_eq(cell[0].v, CKPT_LIT("table"));
+		out->is_view = !out->is_table;
+	}
+	sql_done(cur);
+	if (!out->is_table || s->base.err->code)
+		return s->base.err->code;
+	/* the names are the layout's own, never a store's */
+	ckpt_buf_addf(&sql, s->dialect->columns, table);
+	ckpt_buf_puts(&out->names, " ");
+	rc = sql.failed ? ckpt_fail(s->base.err, CKPT_ENOMEM, "out of memory")
+	                : sql_query(&cur, s, sql.p, args, 2);
+	while (rc >= 0 && (rc = sql_next(cur, cell, s->dialect->column_at + 1)) > 0)
+		add_name(&out->names, cell[s->dialect->column_at].v);
+	if (rc == 0)
+		sql_done(cur);
+	ckpt_buf_free(&sql);
+	if (out->names.failed)
+		return ckpt_fail(s->base.err, CKPT_ENOMEM, "out of memory");
+	return rc;
 }
 
 /* Columns nobody told us about: read around them, and say so. */
 static void note_unknown(const struct columns *c, const struct layout_table *t,
-                         const struct ckpt_config *config) {
-  struct columns known = {0};
-  const char *at = c->names.p, *word;
-  size_t n;
+		const struct ckpt_config *config)
+{
+	struct columns known = { 0 };
+	const char *at = c->names.p, *word;
+	size_t n;
 
-  ckpt_buf_addf(&known.names, " %s %s ", t->required,
-                t->optional ? t->optional : "");
-  while (config->note && at && next_word(&at, &word, &n)) {
-    struct ckpt_buf line = {0};
-    char name[200];
+	ckpt_buf_addf(&known.names, " %s %s ", t->required,
+			t->optional ? t->optional : "");
+	while (config->note && at && next_word(&at, &word, &n)) {
+		struct ckpt_buf line = { 0 };
+		char name[200];
 
-    if (known.names.failed || has_name(&known, word, n))
-      continue;
-    ckpt_buf_addf(&line, "table %s has a column that is not LangGraph's: %s",
-                  t->name, ckpt_show_name(name, (struct ckpt_view){word, n}));
-    if (!line.failed)
-      config->note(config->arg, line.p);
-    ckpt_buf_free(&line);
-  }
-  ckpt_buf_free(&known.names);
+		if (known.names.failed || has_name(&known, word, n))
+			continue;
+		ckpt_buf_addf(&line, "table %s has a column that is not LangGraph's: %s",
+				t->name,
+				ckpt_show_name(name, (struct ckpt_view){ word, n }));
+		if (!line.failed)
+			config->note(config->arg, line.p);
+		ckpt_buf_free(&line);
+	}
+	ckpt_buf_free(&known.names);
 }
 
 /* A saver newer than this program may have been here. */
-static int note_newer(struct detect *d, const struct layout *l) {
-  struct sql_store *s = d->s;
-  struct columns table = {0};
-  struct ckpt_buf sql = {0}, line = {0};
-  struct cursor *cur;
-  struct cell v;
-  int rc = probe(s, l->migrations, &table);
+static int note_newer(struct detect *d, const struct layout *l)
+{
+	struct sql_store *s = d->s;
+	struct columns table = { 0 };
+	struct ckpt_buf sql = { 0 }, line = { 0 };
+	struct cursor *cur;
+	struct cell v;
+	int rc = probe(s, l->migrations, &table);
 
-  if (rc >= 0 && table.is_table && has_name(&table, "v", 1) &&
-      d->config->note) {
-    ckpt_buf_addf(&sql, "SELECT max(v)::int8 FROM %s.%s", s->schema,
-                  l->migrations);
-    rc = sql_query(&cur, s, sql.p, NULL, 0);
-    if (rc >= 0 && sql_next(cur, &v, 1) > 0 && v.kind == CELL_INT &&
-        v.i > l->newest) {
-      ckpt_buf_addf(&line,
-                    "the store was made by a newer LangGraph "
-                    "(migration %lld, %lld is known): it is read as "
-                    "far as it is understood",
-                    (long long)v.i, (long long)l->newest);
-      d->config->note(d->config->arg, line.p);
-    }
-    if (rc >= 0)
-      sql_done(cur);
-  }
-  ckpt_buf_free(&table.names);
-  ckpt_buf_free(&sql);
-  ckpt_buf_free(&line);
-  return s->base.err->code;
+	if (rc >= 0 && table.is_table && has_name(&table, "v", 1) && d->config->note) {
+		ckpt_buf_addf(&sql, "SELECT max(v)::int8 FROM %s.%s", s->schema,
+				l->migrations);
+		rc = sql_query(&cur, s, sql.p, NULL, 0);
+		if (rc >= 0 && sql_next(cur, &v, 1) > 0 && v.kind == CELL_INT &&
+				v.i > l->newest) {
+			ckpt_buf_addf(&line,
+					"the store was made by a newer LangGraph "
+					"(migration %lld, %lld is known): it is read as "
+					"far as it is understood",
+					(long long)v.i, (long long)l->newest);
+			d->config->note(d->config->arg, line.p);
+		}
+		if (rc >= 0)
+			sql_done(cur);
+	}
+	ckpt_buf_free(&table.names);
+	ckpt_buf_free(&sql);
+	ckpt_buf_free(&line);
+	return s->base.err->code;
 }
 
 /* ---- texts
  * ------------------------------------------------------------------------------------------
  */
 
-static const char *table_text(struct sql_store *s, const char *name) {
-  struct ckpt_buf b = {0};
-  const char *out;
+static const char *table_text(struct sql_store *s, const char *name)
+{
+	struct ckpt_buf b = { 0 };
+	const char *out;
 
-  if (s->schema)
-    ckpt_buf_addf(&b, "%s.", s->schema);
-  ckpt_buf_puts(&b, name ? name : "");
-  out =
-      b.failed ? NULL : arena_copy(&s->arena, ckpt_buf_view(&b), s->base.err).p;
-  ckpt_buf_free(&b);
-  return out;
+	if (s->schema)
+		ckpt_buf_addf(&b, "%s.", s->schema);
+	ckpt_buf_puts(&b, name ? name : "");
+	out = b.failed ? NULL : arena_copy(&s->arena, ckpt_buf_view(&b), s->base.err).p;
+	ckpt_buf_free(&b);
+	return out;
 }
 
-static void put_placeholder(struct detect *d, struct ckpt_buf *to,
-                            const char *at, size_t n) {
-  const struct {
-    const char *name, *text;
-  } tables[] = {{"checkpoints", d->s->checkpoints},
-                {"writes", d->s->writes},
-                {"blobs", d->s->blobs}};
-  const char *bar = memchr(at, '|', n);
+static void put_placeholder(
+		struct detect *d, struct ckpt_buf *to, const char *at, size_t n)
+{
+	const struct {
+		const char *name, *text;
+	} tables[] = { { "checkpoints", d->s->checkpoints }, { "writes", d->s->writes },
+		{ "blobs", d->s->blobs } };
+	const char *bar = memchr(at, '|', n);
 
-  for (size_t i = 0; !bar && i < sizeof(tables) / sizeof(tables[0]); i++) {
-    if (strlen(tables[i].name) == n && memcmp(at, tables[i].name, n) == 0)
-      ckpt_buf_puts(to, tables[i].text);
-  }
-  if (bar && has_name(&d->writes, at, (size_t)(bar - at)))
-    ckpt_buf_add(to, at, (size_t)(bar - at));
-  else if (bar)
-    ckpt_buf_add(to, bar + 1, n - (size_t)(bar - at) - 1);
+	for (size_t i = 0; !bar && i < sizeof(tables) / sizeof(tables[0]); i++) {
+		if (strlen(tables[i].name) == n && memcmp(at, tables[i].name, n) == 0)
+			ckpt_buf_puts(to, tables[i].text);
+	}
+	if (bar && has_name(&d->writes, at, (size_t)(bar - at)))
+		ckpt_buf_add(to, at, (size_t)(bar - at));
+	else if (bar)
+		ckpt_buf_add(to, bar + 1, n - (size_t)(bar - at) - 1);
 }
 
-static const char *expand(struct detect *d, const char *text) {
-  struct ckpt_buf b = {0};
-  const char *p, *end, *out;
+static const char *expand(struct detect *d, const char *text)
+{
+	struct ckpt_buf b = { 0 };
+	const char *p, *end, *out;
 
-  if (!text)
-    return NULL;
-  /* '{}' is SQL's own: an empty JSON object */
-  for (p = text; *p; p++) {
-    end = *p == '{' ? strchr(p, '}') : NULL;
-    if (!end || end == p + 1) {
-      ckpt_buf_add(&b, p, 1);
-      continue;
-    }
-    put_placeholder(d, &b, p + 1, (size_t)(end - p) - 1);
-    p = end;
-  }
-  out = arena_copy(&d->s->arena, ckpt_buf_view(&b), d->s->base.err).p;
-  if (b.failed)
-    ckpt_fail(d->s->base.err, CKPT_ENOMEM, "out of memory");
-  ckpt_buf_free(&b);
-  return out;
+	if (!text)
+		return NULL;
+	/* '{}' is SQL's own: an empty JSON object */
+	for (p = text; *p; p++) {
+		end = *p == '{' ? strchr(p, '}') : NULL;
+		if (!end || end == p + 1) {
+			ckpt_buf_add(&b, p, 1);
+			continue;
+		}
+		put_placeholder(d, &b, p + 1, (size_t)(end - p) - 1);
+		p = end;
+	}
+	out = arena_copy(&d->s->arena, ckpt_buf_view(&b), d->s->base.err).p;
+	if (b.failed)
+		ckpt_fail(d->s->base.err, CKPT_ENOMEM, "out of memory");
+	ckpt_buf_free(&b);
+	return out;
 }
 
-static int take(struct detect *d, const struct layout *l) {
-  struct sql_store *s = d->s;
+static int take(struct detect *d, const struct layout *l)
+{
+	struct sql_store *s = d->s;
 
-  s->layout = l;
-  s->checkpoints = table_text(s, l->checkpoints.name);
-  s->writes = table_text(s, l->writes.name);
-  s->blobs = table_text(s, l->blobs.name);
-  if (s->base.err->code || !s->checkpoints || !s->writes || !s->blobs)
-    return ckpt_fail(s->base.err, CKPT_ENOMEM, "out of memory");
-  for (size_t i = 0; i < CHECKPOINT_COLS; i++)
-    s->cols[i] = expand(d, l->cols[i]);
-  for (size_t i = 0; i < WRITE_COLS; i++)
-    s->write_cols[i] = expand(d, l->write_cols[i]);
-  s->samples = expand(d, l->samples);
-  s->heads = expand(d, l->heads);
-  s->blob_rows = s->has_blobs ? expand(d, l->blob_rows) : NULL;
-  s->blob_sizes = s->has_blobs ? expand(d, l->blob_sizes) : NULL;
-  s->sends = s->has_writes ? expand(d, l->sends) : NULL;
-  note_unknown(&d->checkpoints, &l->checkpoints, d->config);
-  if (s->has_writes)
-    note_unknown(&d->writes, &l->writes, d->config);
-  else if (d->config->note)
-    d->config->note(d->config->arg, "the store has no table of pending writes");
-  if (s->has_blobs)
-    note_unknown(&d->blobs, &l->blobs, d->config);
-  else if (l->blobs.name && d->config->note)
-    d->config->note(d->config->arg,
-                    "the store has no table of blobs: values are missing");
-  return s->base.err->code ? s->base.err->code
-         : l->migrations   ? note_newer(d, l)
-                           : 0;
+	s->layout = l;
+	s->checkpoints = table_text(s, l->checkpoints.name);
+	s->writes = table_text(s, l->writes.name);
+	s->blobs = table_text(s, l->blobs.name);
+	if (s->base.err->code || !s->checkpoints || !s->writes || !s->blobs)
+		return ckpt_fail(s->base.err, CKPT_ENOMEM, "out of memory");
+	for (size_t i = 0; i < CHECKPOINT_COLS; i++)
+		s->cols[i] = expand(d, l->cols[i]);
+	for (size_t i = 0; i < WRITE_COLS; i++)
+		s->write_cols[i] = expand(d, l->write_cols[i]);
+	s->samples = expand(d, l->samples);
+	s->heads = expand(d, l->heads);
+	s->blob_rows = s->has_blobs ? expand(d, l->blob_rows) : NULL;
+	s->blob_sizes = s->has_blobs ? expand(d, l->blob_sizes) : NULL;
+	s->sends = s->has_writes ? expand(d, l->sends) : NULL;
+	note_unknown(&d->checkpoints, &l->checkpoints, d->config);
+	if (s->has_writes)
+		note_unknown(&d->writes, &l->writes, d->config);
+	else if (d->config->note)
+		d->config->note(d->config->arg,
+				"the store has no table of pending writes");
+	if (s->has_blobs)
+		note_unknown(&d->blobs, &l->blobs, d->config);
+	else if (l->blobs.name && d->config->note)
+		d->config->note(d->config->arg,
+				"the store has no table of blobs: values are missing");
+	return s->base.err->code ? s->base.err->code
+	       : l->migrations   ? note_newer(d, l)
+	                         : 0;
 }
 
 /* ---- choosing
  * ---------------------------------------------------------------------------------------
  */
 
-static bool lacks(const struct columns *c) {
-  return !c->is_table && !c->is_view;
+static bool lacks(const struct columns *c)
+{
+	return !c->is_table && !c->is_view;
 }
 
 /* 1 if the layout fits what is in the current schema. */
-static int try_layout(struct detect *d, const struct layout *l) {
-  const char *without = l->checkpoints.without;
-  struct sql_store *s = d->s;
+static int try_layout(struct detect *d, const struct layout *l)
+{
+	const char *without = l->checkpoints.without;
+	struct sql_store *s = d->s;
 
-  if (probe(s, l->checkpoints.name, &d->checkpoints) < 0 ||
-      probe(s, l->writes.name, &d->writes) < 0 ||
-      probe(s, l->blobs.name, &d->blobs) < 0)
-    return s->base.err->code;
-  s->has_writes = has_all(&d->writes, l->writes.required);
-  s->has_blobs = l->blobs.name && has_all(&d->blobs, l->blobs.required);
-  if (!has_all(&d->checkpoints, l->checkpoints.required) ||
-      (without && has_name(&d->checkpoints, without, strlen(without))) ||
-      !(s->has_writes || (l->writes.may_lack && lacks(&d->writes))) ||
-      !(s->has_blobs || lacks(&d->blobs)))
-    return 0;
-  /* what is put in front of names is quoted once, here */
-  if (s->schema) {
-    struct ckpt_buf quoted = {0};
+	if (probe(s, l->checkpoints.name, &d->checkpoints) < 0 ||
+			probe(s, l->writes.name, &d->writes) < 0 ||
+			probe(s, l->blobs.name, &d->blobs) < 0)
+		return s->base.err->code;
+	s->has_writes = has_all(&d->writes, l->writes.required);
+	s->has_blobs = l->blobs.name && has_all(&d->blobs, l->blobs.required);
+	if (!has_all(&d->checkpoints, l->checkpoints.required) ||
+			(without && has_name(&d->checkpoints, without,
+						    strlen(without))) ||
+			!(s->has_writes || (l->writes.may_lack && lacks(&d->writes))) ||
+			!(s->has_blobs || lacks(&d->blobs)))
+		return 0;
+	/* what is put in front of names is quoted once, here */
+	if (s->schema) {
+		struct ckpt_buf quoted = { 0 };
 
-    ckpt_buf_puts(&quoted, "\"");
-    for (const char *p = s->schema; *p; p++)
-      ckpt_buf_add(&quoted, *p == '"' ? "\"\"" : p, *p == '"' ? 2 : 1);
-    ckpt_buf_puts(&quoted, "\"");
-    s->base.schema = s->schema;
-    s->schema = arena_copy(&s->arena, ckpt_buf_view(&quoted), s->base.err).p;
-    ckpt_buf_free(&quoted);
-  }
-  return s->base.err->code ? s->base.err->code
-         : take(d, l) < 0  ? s->base.err->code
-                           : 1;
+		ckpt_buf_puts(&quoted, "\"");
+		for (const char *p = s->schema; *p; p++)
+			ckpt_buf_add(&quoted, *p == '"' ? "\"\"" : p, *p == '"' ? 2 : 1);
+		ckpt_buf_puts(&quoted, "\"");
+		s->base.schema = s->schema;
+		s->schema = arena_copy(&s->arena, ckpt_buf_view(&quoted), s->base.err).p;
+		ckpt_buf_free(&quoted);
+	}
+	return s->base.err->code ? s->base.err->code
+	       : take(d, l) < 0  ? s->base.err->code
+	                         : 1;
 }
 
-static int try_all(struct detect *d) {
-  int rc = 0;
+static int try_all(struct detect *d)
+{
+	int rc = 0;
 
-  for (size_t i = 0; layouts[i] && rc == 0; i++) {
-    if (strcmp(layouts[i]->engine, d->s->dialect->engine) == 0 &&
-        (!d->config->layout ||
-         strcmp(d->config->layout, layouts[i]->name) == 0))
-      rc = try_layout(d, layouts[i]);
-  }
-  return rc;
+	for (size_t i = 0; layouts[i] && rc == 0; i++) {
+		if (strcmp(layouts[i]->engine, d->s->dialect->engine) == 0 &&
+				(!d->config->layout ||
+						strcmp(d->config->layout,
+								layouts[i]->name) == 0))
+			rc = try_layout(d, layouts[i]);
+	}
+	return rc;
 }
 
 /* The schemas to look into, one a line of `to`: the one asked for, or the
  * search path's. */
-static int schemas(struct detect *d, struct ckpt_buf *to) {
-  struct cursor *cur;
-  struct cell cell;
-  int rc;
+static int schemas(struct detect *d, struct ckpt_buf *to)
+{
+	struct cursor *cur;
+	struct cell cell;
+	int rc;
 
-  if (d->config->schema) {
-    ckpt_buf_add(to, d->config->schema, strlen(d->config->schema) + 1);
-    return 0;
-  }
-  if (sql_query(&cur, d->s, d->s->dialect->schemas, NULL, 0) < 0)
-    return d->s->base.err->code;
-  while ((rc = sql_next(cur, &cell, 1)) > 0) {
-    ckpt_buf_add(to, cell.v.p, cell.v.n);
-    ckpt_buf_add(to, "", 1);
-  }
-  sql_done(cur);
-  return rc;
+	if (d->config->schema) {
+		ckpt_buf_add(to, d->config->schema, strlen(d->config->schema) + 1);
+		return 0;
+	}
+	if (sql_query(&cur, d->s, d->s->dialect->schemas, NULL, 0) < 0)
+		return d->s->base.err->code;
+	while ((rc = sql_next(cur, &cell, 1)) > 0) {
+		ckpt_buf_add(to, cell.v.p, cell.v.n);
+		ckpt_buf_add(to, "", 1);
+	}
+	sql_done(cur);
+	return rc;
 }
 
-static int try_schemas(struct detect *d) {
-  struct ckpt_buf names = {0};
-  int rc = schemas(d, &names);
+static int try_schemas(struct detect *d)
+{
+	struct ckpt_buf names = { 0 };
+	int rc = schemas(d, &names);
 
-  if (names.failed)
-    rc = ckpt_fail(d->s->base.err, CKPT_ENOMEM, "out of memory");
-  for (size_t at = 0; rc == 0 && at < names.n; at += strlen(names.p + at) + 1) {
-    d->s->schema =
-        arena_copy(&d->s->arena, ckpt_view_of(names.p + at), d->s->base.err).p;
-    rc = d->s->schema ? try_all(d) : d->s->base.err->code;
-  }
-  ckpt_buf_free(&names);
-  return rc;
+	if (names.failed)
+		rc = ckpt_fail(d->s->base.err, CKPT_ENOMEM, "out of memory");
+	for (size_t at = 0; rc == 0 && at < names.n; at += strlen(names.p + at) + 1) {
+		d->s->schema = arena_copy(
+				&d->s->arena, ckpt_view_of(names.p + at), d->s->base.err)
+		                               .p;
+		rc = d->s->schema ? try_all(d) : d->s->base.err->code;
+	}
+	ckpt_buf_free(&names);
+	return rc;
 }
 
 /* ---- when nothing fits
  * ----------------------------------------------------------------------------
  */
 
-static void list_names(struct sql_store *s, const char *sql,
-                       const struct cell *arg, struct ckpt_buf *to) {
-  struct cursor *cur;
-  struct cell cell;
-  char name[200];
-  int n = 0;
+static void list_names(struct sql_store *s, const char *sql, const struct cell *arg,
+		struct ckpt_buf *to)
+{
+	struct cursor *cur;
+	struct cell cell;
+	char name[200];
+	int n = 0;
 
-  if (!sql || sql_query(&cur, s, sql, arg, arg != NULL) < 0)
-    return;
-  while (sql_next(cur, &cell, 1) > 0 && to->n < 200)
-    ckpt_buf_addf(to, "%s%s", n++ ? ", " : "", ckpt_show_name(name, cell.v));
-  sql_done(cur);
+	if (!sql || sql_query(&cur, s, sql, arg, arg != NULL) < 0)
+		return;
+	while (sql_next(cur, &cell, 1) > 0 && to->n < 200)
+		ckpt_buf_addf(to, "%s%s", n++ ? ", " : "", ckpt_show_name(name, cell.v));
+	sql_done(cur);
 }
 
 #define ELSEWHERE "schemas with a table 'checkpoints': %s (--schema NAME)"
 
-static int unknown_layout(struct detect *d) {
-  struct sql_store *s = d->s;
-  struct ckpt_error *err = s->base.err, why = {0};
-  struct cell table = {.kind = CELL_TEXT, .v = CKPT_LIT("checkpoints")};
-  struct cell schema = {.kind = CELL_TEXT,
-                        .v = ckpt_view_of(d->config->schema)};
-  struct ckpt_buf seen = {0}, other = {0}, there = {0};
+static int unknown_layout(struct detect *d)
+{
+	struct sql_store *s = d->s;
+	struct ckpt_error *err = s->base.err, why = { 0 };
+	struct cell table = { .kind = CELL_TEXT, .v = CKPT_LIT("checkpoints") };
+	struct cell schema = { .kind = CELL_TEXT, .v = ckpt_view_of(d->config->schema) };
+	struct ckpt_buf seen = { 0 }, other = { 0 }, there = { 0 };
 
-  if (d->config->schema)
-    list_names(s, s->dialect->schema, &schema, &there);
-  list_names(s, s->dialect->tables, NULL, &seen);
-  list_names(s, s->dialect->elsewhere, &table, &other);
-  if (err->code)
-    goto done;
-  if (has_name(&d->checkpoints, "thread_ts", 9)) {
-    ckpt_fail(&why, CKPT_EUNSUPPORTED,
-              "'%s' has the layout LangGraph used before August 2024 "
-              "(column thread_ts)",
-              s->base.name);
-    ckpt_hint(&why, "open it once with a LangGraph of that time and copy its "
-                    "states over");
-  } else if (d->checkpoints.is_view) {
-    ckpt_fail(&why, CKPT_EUNSUPPORTED,
-              "'checkpoints' in '%s' is not a table of its own: a view "
-              "or "
-              "virtual table is not read",
-              s->base.name);
-  } else if (d->config->schema && s->dialect->schema && !there.n) {
-    ckpt_fail(&why, CKPT_ENOTFOUND, "there is no schema '%s' in '%s'",
-              d->config->schema, s->base.name);
-    if (other.n)
-      ckpt_hint(&why, ELSEWHERE, other.p);
-  } else {
-    ckpt_fail(&why, CKPT_EUNSUPPORTED,
-              "'%s' is a database of no known layout%s%s: "
-              "found %s",
-              s->base.name, d->config->schema ? " in schema " : "",
-              d->config->schema ? d->config->schema : "",
-              seen.n ? seen.p : "no tables at all");
-    if (other.n)
-      ckpt_hint(&why, ELSEWHERE, other.p);
-    else
-      ckpt_hint(&why, "the layouts that are known: ckpt help layouts");
-  }
-  *err = why;
+	if (d->config->schema)
+		list_names(s, s->dialect->schema, &schema, &there);
+	list_names(s, s->dialect->tables, NULL, &seen);
+	list_names(s, s->dialect->elsewhere, &table, &other);
+	if (err->code)
+		goto done;
+	if (has_name(&d->checkpoints, "thread_ts", 9)) {
+		ckpt_fail(&why, CKPT_EUNSUPPORTED,
+				"'%s' has the layout LangGraph used before August 2024 "
+				"(column thread_ts)",
+				s->base.name);
+		ckpt_hint(&why, "open it once with a LangGraph of that time and copy its "
+				"states over");
+	} else if (d->checkpoints.is_view) {
+		ckpt_fail(&why, CKPT_EUNSUPPORTED,
+				"'checkpoints' in '%s' is not a table of its own: a view "
+				"or "
+				"virtual table is not read",
+				s->base.name);
+	} else if (d->config->schema && s->dialect->schema && !there.n) {
+		ckpt_fail(&why, CKPT_ENOTFOUND, "there is no schema '%s' in '%s'",
+				d->config->schema, s->base.name);
+		if (other.n)
+			ckpt_hint(&why, ELSEWHERE, other.p);
+	} else {
+		ckpt_fail(&why, CKPT_EUNSUPPORTED,
+				"'%s' is a database of no known layout%s%s: "
+				"found %s",
+				s->base.name, d->config->schema ? " in schema " : "",
+				d->config->schema ? d->config->schema : "",
+				seen.n ? seen.p : "no tables at all");
+		if (other.n)
+			ckpt_hint(&why, ELSEWHERE, other.p);
+		else
+			ckpt_hint(&why, "the layouts that are known: ckpt help layouts");
+	}
+	*err = why;
 done:
-  ckpt_buf_free(&seen);
-  ckpt_buf_free(&other);
-  ckpt_buf_free(&there);
-  return err->code;
+	ckpt_buf_free(&seen);
+	ckpt_buf_free(&other);
+	ckpt_buf_free(&there);
+	return err->code;
 }
 
-static int check_layout_name(struct detect *d) {
-  for (size_t i = 0; layouts[i]; i++) {
-    if (!d->config->layout || strcmp(layouts[i]->name, d->config->layout) == 0)
-      return 0;
-  }
-  ckpt_fail(d->s->base.err, CKPT_EUSAGE, "no layout '%s'", d->config->layout);
-  ckpt_hint(d->s->base.err, "the layouts that are known: ckpt help layouts");
-  return CKPT_EUSAGE;
+static int check_layout_name(struct detect *d)
+{
+	for (size_t i = 0; layouts[i]; i++) {
+		if (!d->config->layout ||
+				strcmp(layouts[i]->name, d->config->layout) == 0)
+			return 0;
+	}
+	ckpt_fail(d->s->base.err, CKPT_EUSAGE, "no layout '%s'", d->config->layout);
+	ckpt_hint(d->s->base.err, "the layouts that are known: ckpt help layouts");
+	return CKPT_EUSAGE;
 }
 
-int sql_detect(struct sql_store *s, const struct ckpt_config *config) {
-  struct detect d = {.s = s, .config = config};
-  int rc = check_layout_name(&d);
+int sql_detect(struct sql_store *s, const struct ckpt_config *config)
+{
+	struct detect d = { .s = s, .config = config };
+	int rc = check_layout_name(&d);
 
-  if (rc == 0)
-    rc = s->dialect->schemas ? try_schemas(&d) : try_all(&d);
-  if (rc == 0)
-    rc = unknown_layout(&d);
-  ckpt_buf_free(&d.checkpoints.names);
-  ckpt_buf_free(&d.writes.names);
-  ckpt_buf_free(&d.blobs.names);
-  return rc < 0 ? rc : 0;
+	if (rc == 0)
+		rc = s->dialect->schemas ? try_schemas(&d) : try_all(&d);
+	if (rc == 0)
+		rc = unknown_layout(&d);
+	ckpt_buf_free(&d.checkpoints.names);
+	ckpt_buf_free(&d.writes.names);
+	ckpt_buf_free(&d.blobs.names);
+	return rc < 0 ? rc : 0;
 }
