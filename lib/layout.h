@@ -1,11 +1,9 @@
 /*
- * layout.h - a system's tables as data: which there must be, what its columns
- * mean. No code.
+ * layout.h - a system's tables as data: which there must be, what its columns mean. No code.
  *
- * A scan selects a prefix of `cols` as long as its depth asks. In every text
- * {checkpoints} {writes} {blobs} stand for the tables, with their schema where
- * there is one, and {name|default} for a column of the writes table that may be
- * missing.
+ * A scan selects a prefix of `cols` as long as its depth asks. In every text {checkpoints}
+ * {writes} {blobs} stand for the tables, with their schema where there is one, and {name|default}
+ * for a column of the writes table that may be missing.
  */
 #ifndef LAYOUT_H
 #define LAYOUT_H
@@ -29,8 +27,8 @@ enum write_col {
 
 struct layout_table {
 	const char *name;
-	/* Space-separated column names; on PostgreSQL name:type. Others are read
-     around, with a note. */
+	/* Space-separated column names; on PostgreSQL name:type. Others are read around, with a
+	   note. */
 	const char *required, *optional;
 	const char *without; /* a column that only another layout has; NULL: none */
 	bool may_lack;       /* the table itself: absent counts as empty */
@@ -47,17 +45,14 @@ struct layout {
 
 	/* Rows (type, container) of a few checkpoints, to tell who wrote them. */
 	const char *samples;
-	/* Newest id of each namespace in one statement, descending; $1 a thread or
-     NULL. NULL text: by one seek a namespace. */
+	/* Newest id of each namespace in one statement, descending; $1 a thread or NULL. NULL text:
+	   by one seek a namespace. */
 	const char *heads;
-	/* Rows (channel, version, type, body): $1 thread, $2 ns, $3
-   * [{"c":channel,"v":version},…] */
+	/* Rows (channel, version, type, body): $1 thread, $2 ns, $3 [{"c":channel,"v":version},…] */
 	const char *blob_rows;
-	/* Rows (id, bytes of blobs it was the first to name, bytes of all it names):
-   * $1 $2 */
+	/* Rows (id, bytes of blobs it was the first to name, bytes of all it names): $1 $2 */
 	const char *blob_sizes;
-	/* Rows (type, body) of Sends that checkpoint $3's parent left for it: $1 $2
-   * $3 = parent */
+	/* Rows (type, body) of Sends that checkpoint $3's parent left for it: $1 $2 $3 = parent */
 	const char *sends;
 	const char *migrations; /* table with a column v, if any … */
 	int64_t newest;         /* … and the greatest v that is known */

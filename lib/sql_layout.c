@@ -1,7 +1,7 @@
 /*
- * sql_layout.c - which layout a database holds, in which schema, and the
- * layout's texts made ready for it: {checkpoints} {writes} {blobs} become
- * tables, {name|default} a column or its stand-in.
+ * sql_layout.c - which layout a database holds, in which schema, and the layout's texts made
+ * ready for it: {checkpoints} {writes} {blobs} become tables, {name|default} a column or its
+ * stand-in.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -19,9 +19,7 @@ struct detect {
 	struct columns checkpoints, writes, blobs;
 };
 
-/* ---- words
- * ------------------------------------------------------------------------------------
- */
+/* ---- words ------------------------------------------------------------------------------------ */
 
 static bool has_name(const struct columns *c, const char *name, size_t n)
 {
@@ -58,9 +56,7 @@ static bool has_all(const struct columns *c, const char *required)
 	return c->is_table;
 }
 
-/* ---- what is there
- * --------------------------------------------------------------------------------
- */
+/* ---- what is there -------------------------------------------------------------------------------- */
 
 static void add_name(struct ckpt_buf *to, struct ckpt_view name)
 {
@@ -167,9 +163,7 @@ static int note_newer(struct detect *d, const struct layout *l)
 	return s->base.err->code;
 }
 
-/* ---- texts
- * ------------------------------------------------------------------------------------------
- */
+/* ---- texts ------------------------------------------------------------------------------------------ */
 
 static const char *table_text(struct sql_store *s, const char *name)
 {
@@ -262,9 +256,7 @@ static int take(struct detect *d, const struct layout *l)
 	                         : 0;
 }
 
-/* ---- choosing
- * ---------------------------------------------------------------------------------------
- */
+/* ---- choosing --------------------------------------------------------------------------------------- */
 
 static bool lacks(const struct columns *c)
 {
@@ -320,8 +312,7 @@ static int try_all(struct detect *d)
 	return rc;
 }
 
-/* The schemas to look into, one a line of `to`: the one asked for, or the
- * search path's. */
+/* The schemas to look into, one a line of `to`: the one asked for, or the search path's. */
 static int schemas(struct detect *d, struct ckpt_buf *to)
 {
 	struct cursor *cur;
@@ -359,9 +350,7 @@ static int try_schemas(struct detect *d)
 	return rc;
 }
 
-/* ---- when nothing fits
- * ----------------------------------------------------------------------------
- */
+/* ---- when nothing fits ---------------------------------------------------------------------------- */
 
 static void list_names(struct sql_store *s, const char *sql, const struct cell *arg,
 		struct ckpt_buf *to)
