@@ -139,6 +139,8 @@ opens_by_itself() {
 	fails 7 "no tables at all"
 	apart ckpt -s dbname=shallow --layout langgraph list
 	fails 7
+	apart ckpt -s dbname=basic --layout langgraph-shallow list
+	fails 7
 	apart ckpt -s dbname=shallow --layout langgraph-shallow list --json
 	works
 	data 'd["store"]["layout"]' langgraph-shallow
