@@ -20,10 +20,7 @@ static struct ckpt_error err;
 static const char *const threads[] = { "a", "A", "b", "B", "a-b", "a_b", "ab", "a b",
 	"\xc3\xa1", "\xc3\xa9", "e", "z", "Z", "10", "9", "\xf0\x9f\x98\x80",
 	"it's $1; -- \\ \"", "x~1", "" };
-static const char *const spaces[] = { "", "sub", "Sub",
-	"sub:1|s\xc3\xbc"
-	"b",
-	"_" };
+static const char *const spaces[] = { "", "sub", "Sub", "sub:1|x\xc3\xbc", "_" };
 /* the first three are every namespace's */
 static const char *const ids[] = { "10", "a", "B", "9", "A", "b", "\xc3\xa1", "_", "-x",
 	"~", "z", "Z", "\xc3\xa9", "a b", "a-b", "ab",

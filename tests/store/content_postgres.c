@@ -42,7 +42,7 @@ bool postgres_ask(
 {
 	return psql(k->database,
 			pooled ? "-U ckpt_reader -h \"$PGBOUNCER_HOST\" -p "
-	                         "\"$PGBOUNCER_PORT\""
+				 "\"$PGBOUNCER_PORT\""
 			       : "",
 			sql, out);
 }
@@ -177,9 +177,9 @@ static void put_writes(struct ckpt_buf *b, const struct kind *k, const struct co
 
 		ckpt_buf_addf(b,
 				"INSERT INTO checkpoint_writes (thread_id, "
-		                "checkpoint_ns, "
+				"checkpoint_ns, "
 				"checkpoint_id, task_id, idx, channel, type, blob%s) "
-		                "VALUES (",
+				"VALUES (",
 				k->no_task_path ? "" : ", task_path");
 		put_key(b, c);
 		put_text(b, c->id);
@@ -229,20 +229,20 @@ static void put_tables(struct ckpt_buf *b, const struct kind *k)
 	if (!k->no_migrations)
 		ckpt_buf_addf(b,
 				"CREATE TABLE checkpoint_migrations (v INTEGER PRIMARY "
-		                "KEY); "
+				"KEY); "
 				"INSERT INTO checkpoint_migrations SELECT "
-		                "generate_series(0, %d);\n",
+				"generate_series(0, %d);\n",
 				k->js                           ? 4
 				: k->shallow || k->no_task_path ? 7
 								: 9);
 	ckpt_buf_addf(b,
 			"CREATE TABLE checkpoints (" KEY_COLUMNS "%s type TEXT, "
 			"checkpoint JSONB NOT NULL, metadata JSONB NOT NULL DEFAULT "
-	                "'{}', "
+			"'{}', "
 			"PRIMARY KEY (thread_id, checkpoint_ns%s));\n",
 			k->shallow ? ""
 				   : "checkpoint_id TEXT NOT NULL, parent_checkpoint_id "
-	                             "TEXT,",
+				     "TEXT,",
 			k->shallow ? "" : ", checkpoint_id");
 	ckpt_buf_addf(b,
 			"CREATE TABLE checkpoint_blobs (" KEY_COLUMNS

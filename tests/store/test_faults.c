@@ -120,7 +120,7 @@ static struct fault_conn *wrap(struct ckpt_store *store, unsigned left)
 
 #define BODY \
 	CKPT_LIT("{\"v\":1,\"ts\":\"2026-01-01T00:00:00Z\",\"channel_values\":{\"a\":1}" \
-	         "," \
+		 "," \
 		 "\"channel_versions\":{\"a\":\"1\",\"d\":\"1\",\"other\":\"1\"}}")
 
 static const char *make(void)
@@ -170,7 +170,7 @@ static const char *make_postgres(void)
 			"('', 2), ('', 3), ('sub', 3)) AS v(ns, id);\n",
 			(const char *)BODY.p, (const char *)COUNTED.p);
 	ckpt_buf_puts(&sql, "INSERT INTO checkpoint_writes SELECT 't', '', id::text, "
-	                    "'x', idx, "
+			    "'x', idx, "
 			    "c, 'json', '[1]', '' FROM generate_series(1, 3) id, "
 			    "(VALUES (0, 'other'), (1, '__pregel_tasks')) AS v(idx, c);\n"
 			    "INSERT INTO checkpoint_blobs VALUES "
