@@ -69,16 +69,14 @@ const struct layout layout_langgraph_postgres = {
 	.write_key = { "thread_id", "checkpoint_ns", "checkpoint_id" },
 	.write_cols = WRITE_COLUMNS,
 	.samples = SAMPLES(", checkpoint_id"),
-	.heads = "WITH RECURSIVE h(t, n) AS ("
-		 "(SELECT thread_id, checkpoint_ns FROM {checkpoints} "
-		 "WHERE $1::text IS NULL OR thread_id = $1 "
-		 "ORDER BY thread_id DESC, checkpoint_ns DESC LIMIT 1) UNION ALL "
-		 "SELECT c.thread_id, c.checkpoint_ns FROM h, LATERAL (SELECT thread_id, "
-		 "checkpoint_ns FROM {checkpoints} WHERE (thread_id, checkpoint_ns) < (h.t, h.n) "
-		 "AND ($1::text IS NULL OR thread_id = $1) "
-		 "ORDER BY thread_id DESC, checkpoint_ns DESC LIMIT 1) c) "
-		 "SELECT t, n, (SELECT max(checkpoint_id) FROM {checkpoints} "
-		 "WHERE thread_id = t AND checkpoint_ns = n) FROM h",
+	.heads = "WITH RECURSIVE h(t, n, i) AS ("
+		 "(SELECT thread_id, checkpoint_ns, checkpoint_id FROM {checkpoints} "
+		 "WHERE $1::text IS NULL OR thread_id = $1 ORDER BY thread_id DESC, "
+		 "checkpoint_ns DESC, checkpoint_id DESC LIMIT 1) UNION ALL "
+		 "SELECT c.* FROM h, LATERAL (SELECT thread_id, checkpoint_ns, checkpoint_id "
+		 "FROM {checkpoints} WHERE (thread_id, checkpoint_ns) < (h.t, h.n) "
+		 "AND ($1::text IS NULL OR thread_id = $1) ORDER BY thread_id DESC, "
+		 "checkpoint_ns DESC, checkpoint_id DESC LIMIT 1) c) SELECT t, n, i FROM h",
 	.blob_rows = "SELECT b.channel, b.version, b.type, b.blob "
 		     "FROM jsonb_to_recordset($3::jsonb) AS w(c text, v text) JOIN {blobs} b "
 		     "ON b.thread_id = $1 AND b.checkpoint_ns = $2 AND b.channel = w.c "

@@ -20,7 +20,7 @@
 
 struct pg_cursor {
 	struct cursor base;
-	uint64_t name; /* 0: nothing can match, the server was not asked */
+	uint64_t name; /* 0: it has none, because nothing can match or all is here */
 	PGresult *res; /* the batch; cells point into it */
 	int row, rows;
 	unsigned asked; /* rows the batch was to have */
@@ -234,6 +234,26 @@ static int declare(struct pg_conn *c, struct pg_cursor *cur, const char *sql,
 	return c->base.err->code;
 }
 
+/* Sums over many rows are few rows. Asked for without a cursor, several processes of the server
+ * may share the work. */
+static bool is_summary(const char *sql)
+{
+	return strstr(sql, " GROUP BY ") != NULL;
+}
+
+static int take_all(struct pg_conn *c, struct pg_cursor *cur, const char *sql,
+		const struct params *p, int nargs)
+{
+	cur->res = c->pq.PQexecParams(c->db, sql, nargs, p->types, p->values, p->lengths,
+			p->formats, 1);
+	if (c->pq.PQresultStatus(cur->res) != PGRES_TUPLES_OK)
+		return pq_fault(c, cur->res);
+	cur->rows = c->pq.PQntuples(cur->res);
+	cur->asked = (unsigned)cur->rows +
+	             1; /* more than there are: these are the last */
+	return 0;
+}
+
 static void pg_done(struct cursor *cursor)
 {
 	struct pg_cursor *cur = cursor_of(cursor);
@@ -275,7 +295,9 @@ static int pg_query(struct cursor **out, struct conn *conn, const char *sql,
 	if (!cur)
 		return no_memory(c);
 	cur->base.conn = conn;
-	if (possible) {
+	if (possible && is_summary(sql)) {
+		take_all(c, cur, sql, &params, (int)nargs);
+	} else if (possible) {
 		cur->name = ++c->cursors;
 		ckpt_buf_addf(&b, "DECLARE c%" PRIu64 " NO SCROLL CURSOR FOR %s",
 				cur->name, sql);
@@ -293,12 +315,12 @@ static int pg_query(struct cursor **out, struct conn *conn, const char *sql,
 	return 0;
 }
 
-/* How many rows next: four times as many (the first time sixteen), but in bytes, as the batch
- * before had them, no more than BATCH_BYTES. */
+/* How many rows next: sixteen times as many, but in bytes, as the batch before had them, no more
+ * than BATCH_BYTES. */
 static unsigned next_batch(const struct pg_conn *c, const struct pg_cursor *cur)
 {
 	size_t each = c->pq.PQresultMemorySize(cur->res) / (size_t)cur->rows + 1;
-	unsigned n = cur->asked == 1 ? 16 : cur->asked * 4;
+	unsigned n = cur->asked * 16;
 
 	if (n > BATCH_ROWS)
 		n = BATCH_ROWS;

@@ -1,6 +1,7 @@
 /*
- * sql.h - the SQL backend: sql.c opens and describes, sql_layout.c finds the tables, sql_scan.c
- * reads rows, sql_writes.c their pending writes, sql_blobs.c values kept apart.
+ * sql.h - the SQL backend: sql.c opens and describes, sql_layout.c finds the tables in what
+ * sql_catalog.c says there is, sql_scan.c reads rows, sql_writes.c their pending writes,
+ * sql_blobs.c values kept apart.
  */
 #ifndef SQL_H
 #define SQL_H

@@ -20,23 +20,24 @@ const struct sql_dialect sqlite_dialect = {
 
 const struct sql_dialect postgres_dialect = {
 	.engine = "postgresql",
-	.relation = "SELECT CASE WHEN c.relkind IN ('r', 'p') THEN 'table' ELSE 'view' "
-		    "END "
-		    "FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n "
-		    "ON n.oid = c.relnamespace WHERE c.relname = $1 AND n.nspname = $2 "
-		    "AND c.relkind IN ('r', 'p', 'v', 'm', 'f')",
-	.columns = "SELECT a.attname || ':' || t.typname FROM pg_catalog.pg_attribute a "
-		   "JOIN pg_catalog.pg_class c ON c.oid = a.attrelid "
+	/* all at once, as each look costs a way to the server and back; and few joins, as the
+	   server would think about them longer than it takes to look */
+	.catalog = "SELECT n.nspname, c.relname, c.relkind IN ('r', 'p'), "
+		   "(SELECT string_agg(replace(a.attname, ' ', chr(9)) || ':' || "
+		   "(SELECT typname FROM pg_catalog.pg_type WHERE oid = a.atttypid), "
+		   "' ' ORDER BY a.attnum) FROM pg_catalog.pg_attribute a "
+		   "WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) "
+		   "FROM pg_catalog.pg_class c "
 		   "JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
-		   "JOIN pg_catalog.pg_type t ON t.oid = a.atttypid "
-		   "WHERE c.relname = $1 AND n.nspname = $2 AND a.attnum > 0 "
-		   "AND NOT a.attisdropped ORDER BY a.attnum",
+		   "WHERE c.relname = ANY (string_to_array($1, ' ')::name[]) "
+		   "AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND n.nspname = ANY (CASE "
+		   "WHEN $2::text IS NULL THEN pg_catalog.current_schemas(false) "
+		   "ELSE ARRAY[$2::name] END) ORDER BY "
+		   "array_position(pg_catalog.current_schemas(false), n.nspname), 1",
 	.tables = "SELECT n.nspname || '.' || c.relname FROM pg_catalog.pg_class c "
 		  "JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
 		  "WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND n.nspname !~ '^pg_' "
 		  "AND n.nspname <> 'information_schema' ORDER BY 1",
-	.schemas = "SELECT s FROM unnest(pg_catalog.current_schemas(false)) "
-		   "WITH ORDINALITY AS u(s, i) ORDER BY i",
 	.schema = "SELECT nspname FROM pg_catalog.pg_namespace WHERE nspname = $1",
 	.elsewhere = "SELECT DISTINCT n.nspname FROM pg_catalog.pg_class c "
 		     "JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "

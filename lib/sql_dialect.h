@@ -8,13 +8,14 @@
 
 struct sql_dialect {
 	const char *engine;
-	/* Is there a relation $1 (in schema $2)? One row: 'table' for a real one, else 'view'. */
-	const char *relation;
-	/* Columns of table $1 in schema $2, %s is its name: `column_at` holds name or name:type. */
-	const char *columns;
-	size_t column_at;
+	/* Relations of $1, names with spaces between them, in schema $2 or all of the search path,
+	   in its order: rows (schema, name, is a real table, its columns as name:type …). */
+	const char *catalog;
+	/* Where that is NULL: is there a relation $1? One row: 'table' for a real one, else 'view'.
+	   And its columns, %s is its name. */
+	const char *relation, *columns;
+	size_t column_at;      /* which of the row is the column's name */
 	const char *tables;    /* names of all tables, for a message */
-	const char *schemas;   /* in search order; NULL: there are none */
 	const char *schema;    /* one row if there is a schema $1; or NULL */
 	const char *elsewhere; /* schemas that hold a table $1, for a hint; or NULL */
 	bool text_keys;        /* no key can be of another type */

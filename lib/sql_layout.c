@@ -6,104 +6,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "sql.h"
-
-struct columns { /* the column names of one table, space-separated, framed */
-	struct ckpt_buf names;
-	bool is_table, is_view;
-};
+#include "sql_catalog.h"
 
 struct detect {
 	struct sql_store *s;
 	const struct ckpt_config *config;
+	struct relation *catalog; /* in search order */
 	struct columns checkpoints, writes, blobs;
 };
-
-/* ---- words ------------------------------------------------------------------------------------ */
-
-static bool has_name(const struct columns *c, const char *name, size_t n)
-{
-	const char *p = c->names.p;
-
-	while (p && (p = strchr(p, ' '))) {
-		p++;
-		if (strncmp(p, name, n) == 0 && (p[n] == ' ' || p[n] == ':'))
-			return true;
-	}
-	return false;
-}
-
-/* Walk a space-separated list; `*at` moves on. */
-static bool next_word(const char **at, const char **word, size_t *n)
-{
-	while (**at == ' ')
-		(*at)++;
-	*word = *at;
-	*n = strcspn(*at, " ");
-	*at += *n;
-	return *n > 0;
-}
-
-static bool has_all(const struct columns *c, const char *required)
-{
-	const char *at = required, *word;
-	size_t n;
-
-	while (next_word(&at, &word, &n)) {
-		if (!has_name(c, word, n))
-			return false;
-	}
-	return c->is_table;
-}
-
-/* ---- what is there -------------------------------------------------------------------------------- */
-
-static void add_name(struct ckpt_buf *to, struct ckpt_view name)
-{
-	size_t at = to->n;
-
-	ckpt_buf_add(to, name.p, name.n);
-	for (; !to->failed && at < to->n; at++) {
-		if (to->p[at] == ' ') /* one name, not two */
-			to->p[at] = '\t';
-	}
-	ckpt_buf_puts(to, " ");
-}
-
-static int probe(struct sql_store *s, const char *table, struct columns *out)
-{
-	struct cell args[2] = { { .kind = CELL_TEXT, .v = ckpt_view_of(table) },
-		{ .kind = CELL_TEXT, .v = ckpt_view_of(s->schema) } };
-	struct ckpt_buf sql = { 0 };
-	struct cursor *cur = NULL;
-	struct cell cell[2];
-	int rc;
-
-	ckpt_buf_free(&out->names);
-	*out = (struct columns){ 0 };
-	if (!table || sql_query(&cur, s, s->dialect->relation, args, 2) < 0)
-		return s->base.err->code;
-	if (sql_next(cur, cell, 1) > 0) {
-		out->is_table = ckpt_view_eq(cell[0].v, CKPT_LIT("table"));
-		out->is_view = !out->is_table;
-	}
-	sql_done(cur);
-	if (!out->is_table || s->base.err->code)
-		return s->base.err->code;
-	/* the names are the layout's own, never a store's */
-	ckpt_buf_addf(&sql, s->dialect->columns, table);
-	ckpt_buf_puts(&out->names, " ");
-	rc = sql.failed ? ckpt_fail(s->base.err, CKPT_ENOMEM, "out of memory")
-	                : sql_query(&cur, s, sql.p, args, 2);
-	while (rc >= 0 && (rc = sql_next(cur, cell, s->dialect->column_at + 1)) > 0)
-		add_name(&out->names, cell[s->dialect->column_at].v);
-	if (rc == 0)
-		sql_done(cur);
-	ckpt_buf_free(&sql);
-	if (out->names.failed)
-		return ckpt_fail(s->base.err, CKPT_ENOMEM, "out of memory");
-	return rc;
-}
 
 /* Columns nobody told us about: read around them, and say so. */
 static void note_unknown(const struct columns *c, const struct layout_table *t,
@@ -119,7 +29,7 @@ static void note_unknown(const struct columns *c, const struct layout_table *t,
 		struct ckpt_buf line = { 0 };
 		char name[200];
 
-		if (known.names.failed || has_name(&known, word, n))
+		if (known.names.failed || columns_have(&known, word, n))
 			continue;
 		ckpt_buf_addf(&line, "table %s has a column that is not LangGraph's: %s",
 				t->name,
@@ -139,9 +49,10 @@ static int note_newer(struct detect *d, const struct layout *l)
 	struct ckpt_buf sql = { 0 }, line = { 0 };
 	struct cursor *cur;
 	struct cell v;
-	int rc = probe(s, l->migrations, &table);
+	int rc = columns_of(d->s, d->catalog, l->migrations, &table);
 
-	if (rc >= 0 && table.is_table && has_name(&table, "v", 1) && d->config->note) {
+	if (rc >= 0 && table.is_table && columns_have(&table, "v", 1) &&
+			d->config->note) {
 		ckpt_buf_addf(&sql, "SELECT max(v)::int8 FROM %s.%s", s->schema,
 				l->migrations);
 		rc = sql_query(&cur, s, sql.p, NULL, 0);
@@ -191,7 +102,7 @@ static void put_placeholder(
 		if (strlen(tables[i].name) == n && memcmp(at, tables[i].name, n) == 0)
 			ckpt_buf_puts(to, tables[i].text);
 	}
-	if (bar && has_name(&d->writes, at, (size_t)(bar - at)))
+	if (bar && columns_have(&d->writes, at, (size_t)(bar - at)))
 		ckpt_buf_add(to, at, (size_t)(bar - at));
 	else if (bar)
 		ckpt_buf_add(to, bar + 1, n - (size_t)(bar - at) - 1);
@@ -269,27 +180,26 @@ static int try_layout(struct detect *d, const struct layout *l)
 	const char *without = l->checkpoints.without;
 	struct sql_store *s = d->s;
 
-	if (probe(s, l->checkpoints.name, &d->checkpoints) < 0 ||
-			probe(s, l->writes.name, &d->writes) < 0 ||
-			probe(s, l->blobs.name, &d->blobs) < 0)
+	if (columns_of(s, d->catalog, l->checkpoints.name, &d->checkpoints) < 0 ||
+			columns_of(s, d->catalog, l->writes.name, &d->writes) < 0 ||
+			columns_of(s, d->catalog, l->blobs.name, &d->blobs) < 0)
 		return s->base.err->code;
-	s->has_writes = has_all(&d->writes, l->writes.required);
-	s->has_blobs = l->blobs.name && has_all(&d->blobs, l->blobs.required);
-	if (!has_all(&d->checkpoints, l->checkpoints.required) ||
-			(without && has_name(&d->checkpoints, without,
+	s->has_writes = columns_have_all(&d->writes, l->writes.required);
+	s->has_blobs = l->blobs.name && columns_have_all(&d->blobs, l->blobs.required);
+	if (!columns_have_all(&d->checkpoints, l->checkpoints.required) ||
+			(without && columns_have(&d->checkpoints, without,
 						    strlen(without))) ||
 			!(s->has_writes || (l->writes.may_lack && lacks(&d->writes))) ||
 			!(s->has_blobs || lacks(&d->blobs)))
 		return 0;
 	/* what is put in front of names is quoted once, here */
-	if (s->schema) {
+	if (s->base.schema) {
 		struct ckpt_buf quoted = { 0 };
 
 		ckpt_buf_puts(&quoted, "\"");
-		for (const char *p = s->schema; *p; p++)
+		for (const char *p = s->base.schema; *p; p++)
 			ckpt_buf_add(&quoted, *p == '"' ? "\"\"" : p, *p == '"' ? 2 : 1);
 		ckpt_buf_puts(&quoted, "\"");
-		s->base.schema = s->schema;
 		s->schema = arena_copy(&s->arena, ckpt_buf_view(&quoted), s->base.err).p;
 		ckpt_buf_free(&quoted);
 	}
@@ -312,41 +222,17 @@ static int try_all(struct detect *d)
 	return rc;
 }
 
-/* The schemas to look into, one a line of `to`: the one asked for, or the search path's. */
-static int schemas(struct detect *d, struct ckpt_buf *to)
-{
-	struct cursor *cur;
-	struct cell cell;
-	int rc;
-
-	if (d->config->schema) {
-		ckpt_buf_add(to, d->config->schema, strlen(d->config->schema) + 1);
-		return 0;
-	}
-	if (sql_query(&cur, d->s, d->s->dialect->schemas, NULL, 0) < 0)
-		return d->s->base.err->code;
-	while ((rc = sql_next(cur, &cell, 1)) > 0) {
-		ckpt_buf_add(to, cell.v.p, cell.v.n);
-		ckpt_buf_add(to, "", 1);
-	}
-	sql_done(cur);
-	return rc;
-}
-
+/* The schema asked for, or those of the search path one after the other. */
 static int try_schemas(struct detect *d)
 {
-	struct ckpt_buf names = { 0 };
-	int rc = schemas(d, &names);
+	int rc = catalog_read(&d->catalog, d->s, d->config->schema);
 
-	if (names.failed)
-		rc = ckpt_fail(d->s->base.err, CKPT_ENOMEM, "out of memory");
-	for (size_t at = 0; rc == 0 && at < names.n; at += strlen(names.p + at) + 1) {
-		d->s->schema = arena_copy(
-				&d->s->arena, ckpt_view_of(names.p + at), d->s->base.err)
-		                               .p;
-		rc = d->s->schema ? try_all(d) : d->s->base.err->code;
+	for (const struct relation *r = d->catalog; r && rc == 0; r = r->next) {
+		if (d->s->base.schema && strcmp(d->s->base.schema, r->schema) == 0)
+			continue;
+		d->s->base.schema = r->schema;
+		rc = try_all(d);
 	}
-	ckpt_buf_free(&names);
 	return rc;
 }
 
@@ -383,7 +269,7 @@ static int unknown_layout(struct detect *d)
 	list_names(s, s->dialect->elsewhere, &table, &other);
 	if (err->code)
 		goto done;
-	if (has_name(&d->checkpoints, "thread_ts", 9)) {
+	if (columns_have(&d->checkpoints, "thread_ts", 9)) {
 		ckpt_fail(&why, CKPT_EUNSUPPORTED,
 				"'%s' has the layout LangGraph used before August 2024 "
 				"(column thread_ts)",
@@ -439,7 +325,7 @@ int sql_detect(struct sql_store *s, const struct ckpt_config *config)
 	int rc = check_layout_name(&d);
 
 	if (rc == 0)
-		rc = s->dialect->schemas ? try_schemas(&d) : try_all(&d);
+		rc = s->dialect->catalog ? try_schemas(&d) : try_all(&d);
 	if (rc == 0)
 		rc = unknown_layout(&d);
 	ckpt_buf_free(&d.checkpoints.names);
