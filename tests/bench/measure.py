@@ -1,6 +1,7 @@
 """`ckpt` against sqlite3, the real saver and the size of an index: one table of ratios.
 
-    measure.py DIR SCALE     CKPT TIMED WALK RUNS in the environment; see run.sh
+    measure.py DIR SCALE     CKPT TIMED WALK RUNS in the environment; see run.sh. Where PGHOST
+                             is set too, also rows for PostgreSQL: measure_pg.py
 
 Whole processes, warm cache, output to /dev/null, the two sides of a row in turn. A time is user
 plus system time, the median of RUNS runs, so that a busy machine does not decide; the wall time
@@ -163,9 +164,12 @@ def main(folder, scale):
     bench_limit(t, full, path["W"], path["W4"])
     bench_thread(t, path["M"])
     bench_start(t)
+    if os.environ.get("PGHOST"):
+        import measure_pg
+        measure_pg.bench_postgres(t, scale)
     bench_peak(t)
-    print("user+system time, medians of %d runs in turn; scale %g; load %.1f on %d cores"
-          % (RUNS, scale, os.getloadavg()[0], os.cpu_count()))
+    print("user+system time (pg: wall time first), medians of %d runs in turn; scale %g; "
+          "load %.1f on %d cores" % (RUNS, scale, os.getloadavg()[0], os.cpu_count()))
     print(t.text())
     if scale < 1:
         print("small stores: start-up weighs too much, a miss is no failure")

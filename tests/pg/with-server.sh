@@ -6,7 +6,8 @@
 # The server listens on a Unix socket in a temporary folder only, runs as an unprivileged user,
 # and sorts text by the rules of a language, so that whoever needs byte order has to ask for it.
 # PGHOST, PGPORT, PGUSER and PGDATABASE lead to it; the user may do everything. No other server
-# is looked at. Exit 77 if this is root and there is no other user to run it.
+# is looked at. SERVER_SETTINGS are more settings of it: name=value words. Exit 77 if this is root
+# and there is no other user to run it.
 set -euo pipefail
 
 bin=
@@ -81,9 +82,11 @@ make_cluster --locale=C.UTF-8 --locale-provider=icu --icu-locale=en-US ||
 	make_cluster --locale=C.UTF-8 || make_cluster --locale=C ||
 	fail initdb.log "initdb failed"
 
+settings=()
+for word in ${SERVER_SETTINGS:-}; do settings+=(-c "$word"); done
 "${server_user[@]}" "$bin/postgres" -D "$dir/data" -c listen_addresses='' \
 	-c unix_socket_directories="$dir" -c port=5432 -c fsync=off -c synchronous_commit=off \
-	-c full_page_writes=off -c jit=off >"$dir/server.log" 2>&1 </dev/null &
+	-c full_page_writes=off -c jit=off "${settings[@]}" >"$dir/server.log" 2>&1 </dev/null &
 server=$!
 export PGHOST=$dir PGPORT=5432 PGUSER=ckpt PGDATABASE=postgres
 for ((i = 0; ; i++)); do
