@@ -57,9 +57,8 @@ def bench_list(t, store, scale):
 
 
 def bench_limit(t):
-    many, few, raw, full = alternating(
-        ckpt("w", "list", "--limit", "20"), ckpt("w4", "list", "--limit", "20"),
-        ckpt("w", "list", "--schema", "raw"), ckpt("w", "list"))
+    many, few = alternating(ckpt("w", "list", "--limit", "20"), ckpt("w4", "list", "--limit", "20"))
+    raw, full = alternating(ckpt("w", "list", "--schema", "raw"), ckpt("w", "list"))
     at_most(t, "list --limit 20 / list", "W", many, full, 1)
     at_most(t, "list --limit 20, 4x the rows", "W, W4", many, few, 1.5)
     at_most(t, "list, never vacuumed / vacuumed", "W", raw, full, 3)
