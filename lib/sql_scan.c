@@ -58,22 +58,22 @@ static void add_bounds(struct ckpt_buf *b, const struct sql_store *store,
 	}
 }
 
-/* By bytes; the newest checkpoint is the one that is greatest in the database's own order. What
- * the bounds make one value is left out: no engine sees that it need not be sorted by bytes. */
+/* By bytes; the newest checkpoint is the one that is greatest in the database's own order, and
+ * the seeks from head to head compare in that order too. What the bounds make one value is left
+ * out: no engine sees that it need not be sorted by bytes. */
 static void add_order(struct ckpt_buf *b, const struct sql_store *store,
 		const struct ckpt_pick *pick, size_t nkeys)
 {
 	const void *bound[3] = { pick->key.thread.p, pick->key.ns.p, pick->key.id.p };
-	bool heads = pick->depth == CKPT_HEADS; /* their bounds are of another kind */
-	bool down = pick->descending || pick->newest || heads;
+	bool heads = pick->depth == CKPT_HEADS, own = pick->newest || heads;
+	bool down = pick->descending || own;
 	const char *word = " ORDER BY ";
 
 	for (size_t i = 0; i < nkeys; i++) {
-		if (bound[i] && !heads)
+		if (bound[i] && !heads) /* a head's bounds are of another kind */
 			continue;
 		ckpt_buf_addf(b, "%s%s%s%s", word, store->layout->key[i],
-				pick->newest ? "" : store->dialect->by_bytes,
-				down ? " DESC" : "");
+				own ? "" : store->dialect->by_bytes, down ? " DESC" : "");
 		word = ", ";
 	}
 }
