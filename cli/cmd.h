@@ -76,8 +76,11 @@ struct cli {
 	struct out *out; /* rows and documents; see out.h */
 	struct ckpt_error err;
 	struct ckpt_store *store;
-	int64_t now;     /* ns, taken once */
-	bool no_options; /* "--" was given before the first argument */
+	char *own_store; /* the store's name, once its password is out of argv */
+	struct ckpt_error
+			verdict; /* of an answer that was given, but is not good: exit 8 */
+	int64_t now;             /* ns, taken once */
+	bool no_options;         /* "--" was given before the first argument */
 };
 
 struct cmd {

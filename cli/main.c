@@ -163,7 +163,43 @@ static void on_trace(void *arg, const char *line)
 	say("sql: ", line);
 }
 
+/* A password on the command line is there for every process to see: keep it in memory alone. */
+static int scrub(struct cli *cli, int argc, char **argv)
+{
+	struct ckpt_buf shown = { 0 };
+	size_t n = cli->g.store ? strlen(cli->g.store) : 0;
+	bool given = false;
+
+	for (int i = 1; n && i < argc; i++)
+		given = given ||
+		        (cli->g.store >= argv[i] &&
+					cli->g.store <= argv[i] + strlen(argv[i]));
+	if (given && ckpt_store_shown(&shown, cli->g.store) && !shown.failed) {
+		char *in_argv = (char *)(uintptr_t)cli->g.store;
+
+		cli->own_store = strdup(in_argv);
+		if (!cli->own_store) {
+			ckpt_buf_free(&shown);
+			return ckpt_fail(&cli->err, CKPT_ENOMEM, "out of memory");
+		}
+		cli->g.store = cli->own_store;
+		memset(in_argv, 0, n);
+		memcpy(in_argv, shown.p, shown.n < n ? shown.n : n);
+		cli_note(cli, "a password on the command line can be seen by others; use "
+		              "a "
+			      "passfile, a service file or CKPT_STORE");
+	}
+	ckpt_buf_free(&shown);
+	return 0;
+}
+
 /* ---- one run ------------------------------------------------------------------------------- */
+
+static bool on_stop(void *arg)
+{
+	(void)arg;
+	return sink_signal() != 0;
+}
 
 static int open_store(struct cli *cli)
 {
@@ -174,6 +210,7 @@ static int open_store(struct cli *cli)
 		.aes_key = getenv("LANGGRAPH_AES_KEY"),
 		.lock_wait = cli->g.lock_wait,
 		.note = on_note,
+		.stop = on_stop,
 		.arg = cli,
 		.trace = cli->g.verbose >= 2 ? on_trace : NULL };
 	struct ckpt_about about;
@@ -244,6 +281,7 @@ static int run_on_store(struct cli *cli)
 		if (i) {
 			/* the store's failure was about what it read; a new look starts clean */
 			memset(&cli->err, 0, sizeof(cli->err));
+			memset(&cli->verdict, 0, sizeof(cli->verdict));
 			nanosleep(&pause, NULL);
 		}
 		if (!attempt(cli, &exit_code)) {
@@ -324,6 +362,7 @@ static void tidy_process(void)
 
 	setrlimit(RLIMIT_CORE, &none);
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* a full disk is an error like any other */
 	/* read-only, so that writing to a stdout that was closed still fails */
 	while ((fd = open("/dev/null", O_RDONLY)) >= 0 && fd <= STDERR_FILENO)
 		;
@@ -346,6 +385,8 @@ static int start(struct cli *cli, int argc, char **argv)
 {
 	int rc = opt_parse(cli, argc, argv);
 
+	if (rc >= 0)
+		rc = scrub(cli, argc, argv);
 	if (rc < 0)
 		return settle(cli, rc);
 	if (cli->g.version)
@@ -369,7 +410,10 @@ int main(int argc, char **argv)
 	/* completion must never disturb the line that is being typed */
 	if (cli.cmd == &cmd_complete)
 		rc = 0;
-	else if (cli.err.code && !(lost_reader && cli.err.code == CKPT_EIO)) {
+	else if (!cli.err.code && cli.verdict.code)
+		cli.err = cli.verdict;
+	if (cli.cmd != &cmd_complete && cli.err.code &&
+			!(lost_reader && cli.err.code == CKPT_EIO)) {
 		put_error(&cli.err);
 		if (wants_json(&cli, argc, argv))
 			put_error_json(&cli.err);
@@ -377,5 +421,6 @@ int main(int argc, char **argv)
 	close_store(&cli);
 	sink_free(&cli);
 	opt_release(&cli);
+	free(cli.own_store);
 	return rc;
 }

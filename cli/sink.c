@@ -51,6 +51,8 @@ void sink_catch(void)
 	act.sa_handler = on_signal;
 	sigaction(SIGINT, &act, NULL);
 	sigaction(SIGTERM, &act, NULL);
+	sigaction(SIGHUP, &act, NULL);
+	sigaction(SIGQUIT, &act, NULL);
 	act.sa_handler = too_late;
 	sigaction(SIGALRM, &act, NULL);
 }

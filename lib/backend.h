@@ -12,6 +12,8 @@ struct ckpt_store { /* every backend's store begins with this */
 	char *name;         /* as given, password masked */
 	const char *schema; /* NULL where the engine has none */
 	bool tentative;
+	bool (*stop)(void *arg); /* asked at each row; NULL: never */
+	void *stop_arg;
 };
 
 struct ckpt_scan { /* likewise */

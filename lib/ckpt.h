@@ -182,6 +182,7 @@ struct ckpt_config {
 	void (*trace)(void *arg, const char *line); /* each SQL statement, or NULL */
 	void (*note)(void *arg,
 			const char *line); /* things a person should know, or NULL */
+	bool (*stop)(void *arg); /* asked at each row; true: CKPT_EINTERRUPTED; or NULL */
 	void *arg;
 };
 
@@ -198,6 +199,8 @@ struct ckpt_about {
 int ckpt_store_open(struct ckpt_store **out, const char *name, const struct ckpt_config *,
 		struct ckpt_error *);
 int ckpt_store_about(struct ckpt_store *, struct ckpt_about *out);
+/* A store's name as it may be printed; true if a password was masked in it. */
+bool ckpt_store_shown(struct ckpt_buf *to, const char *name);
 /* True if what is read only counts after ckpt_store_end says so: hold output back until then. */
 bool ckpt_store_tentative(const struct ckpt_store *);
 /* End the snapshot. CKPT_EBUSY: the store changed while it was read without locks. */

@@ -51,14 +51,37 @@ static const char *value_end(const char *p, bool uri)
 	return quoted && *p ? p + 1 : p;
 }
 
+/* "password", "sslpassword", "PASSWD": behind it, or NULL. */
+static const char *behind_password(const char *p)
+{
+	p = strcasestr(p, "passw");
+	return p ? p + 5 +
+	                                       strspn(p + 5, "abcdefghijklmnopqrstuvwxyzA"
+	                                                     "BCDEFGHIJKLMNOPQRSTUVWXYZ_")
+	         : NULL;
+}
+
+/* Where the authority of anything like a URI begins, whatever its scheme; NULL: no URI. */
+static const char *authority(const char *name)
+{
+	const char *p = name + strspn(name, BLANKS);
+	size_t n = strspn(p, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456"
+	                     "789+.-");
+
+	if (!n || strncmp(p + n, ":/", 2) != 0)
+		return NULL;
+	p += n + 1;
+	return p + strspn(p, "/");
+}
+
 char *postgres_masked(const char *name)
 {
 	struct ckpt_buf b = { 0 };
-	const char *scheme = strstr(name, "://"), *at = name;
-	bool uri = scheme && strcspn(name, "= '") > (size_t)(scheme - name);
-	const char *host = uri ? strrchr(scheme + 3, '@') : NULL;
-	const char *colon = uri ? strchr(scheme + 3, ':') : NULL;
-	const char *word = strstr(name, "password");
+	const char *start = authority(name), *at = name;
+	bool uri = start != NULL;
+	const char *host = uri ? strrchr(start, '@') : NULL;
+	const char *colon = uri ? strchr(start, ':') : NULL;
+	const char *word = behind_password(name);
 
 	/* up to the last @: whoever forgot to encode one in the password gets it hidden all the
 	   same. Behind a parameter called password the @ may be part of that. */
@@ -67,8 +90,7 @@ char *postgres_masked(const char *name)
 		ckpt_buf_puts(&b, "***");
 		at = word && word < host ? value_end(host, uri) : host;
 	}
-	for (const char *p; (p = strstr(at, "password"));) {
-		p += 8;
+	for (const char *p; (p = behind_password(at));) {
 		p += strspn(p, BLANKS);
 		if (*p == '=') {
 			p += 1 + strspn(p + 1, BLANKS);
@@ -84,4 +106,25 @@ char *postgres_masked(const char *name)
 	if (b.failed)
 		ckpt_buf_free(&b);
 	return b.p;
+}
+
+bool postgres_is_conninfo(const char *name)
+{
+	static const char *const words[] = { "host", "hostaddr", "port", "dbname", "user",
+		"password", "passfile", "service", "sslmode", "sslcert", "sslkey",
+		"sslpassword", "sslrootcert", "sslcrl", "sslsni", "channel_binding",
+		"require_auth", "gssencmode", "krbsrvname", "options", "application_name",
+		"fallback_application_name", "connect_timeout", "client_encoding",
+		"keepalives", "keepalives_idle", "keepalives_interval",
+		"keepalives_count", "tcp_user_timeout", "target_session_attrs",
+		"load_balance_hosts" };
+	const char *p = name + strspn(name, BLANKS), *equals;
+	size_t n = strcspn(p, "=" BLANKS);
+
+	equals = p + n + strspn(p + n, BLANKS);
+	for (size_t i = 0; *equals == '=' && i < sizeof(words) / sizeof(words[0]); i++) {
+		if (strlen(words[i]) == n && strncmp(p, words[i], n) == 0)
+			return true;
+	}
+	return false;
 }

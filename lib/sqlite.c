@@ -65,7 +65,8 @@ static int sqlite_fault(struct sqlite_conn *c, int rc, const char *doing)
 			break;
 		}
 	}
-	ckpt_fail(c->base.err, code, "%s '%s': %s", doing, c->file.path,
+	ckpt_fail(c->base.err, code, "%s '%s': %s", doing,
+			c->file.shown ? c->file.shown : "",
 			c->db ? sqlite3_errmsg(c->db) : sqlite3_errstr(rc));
 	if (rc == SQLITE_READONLY_ROLLBACK ||
 			(code == CKPT_EIO && sqlite_hot_journal(&c->file))) {
@@ -355,7 +356,7 @@ static int sqlite_settle(struct conn *conn)
 	if (!c->base.tentative || sqlite_file_unchanged(&c->file))
 		return 0;
 	ckpt_fail(c->base.err, CKPT_EBUSY, "store '%s' was written to while it was read",
-			c->file.path);
+			c->file.shown);
 	ckpt_hint(c->base.err, "try again; as the owner of the file it can be read "
 			       "beside a writer");
 	return CKPT_EBUSY;

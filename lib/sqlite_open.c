@@ -16,6 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "postgres.h"
 #include "sqlite_open.h"
 
 #define WAL_FORMAT 2 /* header bytes 18 and 19 */
@@ -154,6 +155,27 @@ static enum sqlite_how decide_wal(const struct sqlite_file *f)
 	return live ? SQLITE_SHARED : SQLITE_QUIET;
 }
 
+/* Follow links to the file itself and take its witnesses. */
+static int find_file(struct sqlite_file *out, const char *name, struct ckpt_error *err)
+{
+	char *shown = postgres_masked(name), *path = realpath(name, NULL);
+	int why = errno;
+
+	if (path)
+		*out = witnesses(path);
+	out->path = path;
+	out->shown = shown; /* what was meant as a server's name may hold a password */
+	if (!shown)
+		return ckpt_fail(err, CKPT_ENOMEM, "out of memory");
+	if (!path && why != ENOENT && why != ENOTDIR)
+		return ckpt_fail(err, why == ENOMEM ? CKPT_ENOMEM : CKPT_EIO,
+				"cannot open store '%s': %s", shown, strerror(why));
+	if (!out->db.there)
+		return ckpt_fail(err, CKPT_EMISSING,
+				"no store '%s' (nothing was created)", shown);
+	return 0;
+}
+
 int sqlite_file_decide(struct sqlite_file *out, const char *path, struct ckpt_error *err)
 {
 	static const char *const query[] = {
@@ -166,13 +188,9 @@ int sqlite_file_decide(struct sqlite_file *out, const char *path, struct ckpt_er
 	uint8_t header[100] = { 0 };
 	size_t n = 0;
 
-	*out = witnesses(path);
-	out->path = strdup(path);
-	if (!out->path)
-		return ckpt_fail(err, CKPT_ENOMEM, "out of memory");
-	if (!out->db.there)
-		return ckpt_fail(err, CKPT_EMISSING,
-				"no store '%s' (nothing was created)", path);
+	*out = (struct sqlite_file){ 0 };
+	if (find_file(out, path, err) < 0)
+		return err->code;
 	if (!S_ISREG(out->db.st.st_mode))
 		return ckpt_fail(err, CKPT_EMISSING, "'%s' is %s, not a store", path,
 				S_ISDIR(out->db.st.st_mode) ? "a folder"
@@ -189,9 +207,9 @@ int sqlite_file_decide(struct sqlite_file *out, const char *path, struct ckpt_er
 	out->flags = SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX |
 	             (out->how == SQLITE_OWNER ? SQLITE_OPEN_READWRITE
 					       : SQLITE_OPEN_READONLY);
-	out->uri = uri_of(path, out->how == SQLITE_QUIET && !out->wal.there
-						? no_wal
-						: query[out->how]);
+	out->uri = uri_of(out->path, out->how == SQLITE_QUIET && !out->wal.there
+						     ? no_wal
+						     : query[out->how]);
 	if (!out->uri)
 		return ckpt_fail(err, CKPT_ENOMEM, "out of memory");
 	return 0;
@@ -199,7 +217,8 @@ int sqlite_file_decide(struct sqlite_file *out, const char *path, struct ckpt_er
 
 void sqlite_file_release(struct sqlite_file *f)
 {
+	free(f->shown);
 	free(f->path);
 	free(f->uri);
-	f->path = f->uri = NULL;
+	f->shown = f->path = f->uri = NULL;
 }

@@ -21,7 +21,9 @@ struct sqlite_witness { /* what would tell of a write */
 };
 
 struct sqlite_file {
-	char *path, *uri;
+	char *shown; /* as it was named */
+	char *path;  /* where it is: side files lie beside it, not beside a link */
+	char *uri;
 	int flags;
 	bool wal_format;
 	enum sqlite_how how;

@@ -98,17 +98,6 @@ static const struct name_form forms[] = {
 	{ "postgresql://", &postgres_backend, from_conninfo },
 	{ "postgres://", &postgres_backend, from_conninfo },
 	{ "postgresql+", &postgres_backend, from_conninfo },
-	{ "host=", &postgres_backend, from_conninfo },
-	{ "hostaddr=", &postgres_backend, from_conninfo },
-	{ "service=", &postgres_backend, from_conninfo },
-	{ "dbname=", &postgres_backend, from_conninfo },
-	{ "user=", &postgres_backend, from_conninfo },
-	{ "port=", &postgres_backend, from_conninfo },
-	{ "password=", &postgres_backend, from_conninfo },
-	{ "passfile=", &postgres_backend, from_conninfo },
-	{ "sslmode=", &postgres_backend, from_conninfo },
-	{ "application_name=", &postgres_backend, from_conninfo },
-	{ "connect_timeout=", &postgres_backend, from_conninfo },
 	{ "dump:", NULL, NULL },
 	{ "skymarshal:", NULL, NULL },
 	{ "", &sqlite_backend, NULL },
@@ -116,7 +105,11 @@ static const struct name_form forms[] = {
 
 static const struct name_form *form_of(const char *name)
 {
+	static const struct name_form conninfo = { "", &postgres_backend, from_conninfo };
 	const struct name_form *f = forms;
+
+	if (postgres_is_conninfo(name))
+		return &conninfo;
 
 	while (strncmp(name, f->prefix, strlen(f->prefix)) != 0)
 		f++;
@@ -183,6 +176,17 @@ static void suggest(struct ckpt_error *err, const char *where)
 	ckpt_buf_free(&found);
 }
 
+bool ckpt_store_shown(struct ckpt_buf *to, const char *name)
+{
+	char *shown = postgres_masked(name);
+	bool hidden = shown && strcmp(shown, name) != 0;
+
+	ckpt_buf_puts(to, shown ? shown : "");
+	to->failed |= !shown;
+	free(shown);
+	return hidden;
+}
+
 int ckpt_store_open(struct ckpt_store **out, const char *name,
 		const struct ckpt_config *config, struct ckpt_error *err)
 {
@@ -214,6 +218,10 @@ int ckpt_store_open(struct ckpt_store **out, const char *name,
 		suggest(err, where);
 	free(where);
 	free(shown);
+	if (!err->code) {
+		(*out)->stop = config->stop;
+		(*out)->stop_arg = config->arg;
+	}
 	return err->code;
 }
 
@@ -249,7 +257,11 @@ int ckpt_scan_open(struct ckpt_scan **out, struct ckpt_store *s,
 
 int ckpt_scan_next(struct ckpt_scan *scan, struct ckpt_checkpoint *out)
 {
-	return scan->store->backend->next(scan, out);
+	struct ckpt_store *s = scan->store;
+
+	if (s->stop && s->stop(s->stop_arg))
+		return ckpt_fail(s->err, CKPT_EINTERRUPTED, "stopped by a signal");
+	return s->backend->next(scan, out);
 }
 
 void ckpt_scan_close(struct ckpt_scan *scan)

@@ -63,7 +63,7 @@ EOF
 @test "what is asked for before anything is told leaves stdout empty" {
 	local db
 	db=$(store broken/flipped-page)
-	apart "$CKPT" -s "$db" list --json
+	apart "$CKPT" -s "$db" list -l --json
 	fails 8 "malformed"
 	error_is integrity 8
 }
