@@ -34,7 +34,7 @@ static bool take_up(struct ckpt_view *rest, uint64_t *up)
 
 	while (at && p[at - 1] >= '0' && p[at - 1] <= '9')
 		at--;
-	if (at == rest->n || at < 2 || p[at - 1] != '~')
+	if (at == rest->n || at < 1 || p[at - 1] != '~')
 		return false;
 	for (size_t i = at; i < rest->n; i++)
 		n = n > UP_MAX ? n : n * 10 + (uint64_t)(p[i] - '0');
@@ -49,7 +49,7 @@ static bool take_braces(struct ckpt_view *rest, struct ckpt_view *inside)
 
 	if (rest->n < 4 || p[rest->n - 1] != '}')
 		return false;
-	for (size_t i = rest->n - 2; i > 1; i--) {
+	for (size_t i = rest->n - 2; i > 0; i--) {
 		if (p[i] != '{' || p[i - 1] != '@')
 			continue;
 		*inside = (struct ckpt_view){ p + i + 1, rest->n - i - 2 };
@@ -336,7 +336,7 @@ static int choose_thread(struct finder *f, struct ckpt_view text, struct parsed 
 	}
 	if (!whole && !part) {
 		ckpt_fail(f->err, CKPT_ENOTFOUND, "no thread '%s'",
-				ckpt_show_name(f->name, p->syntax ? p->thread : text));
+				ckpt_show_name(f->name, p->thread.n ? p->thread : text));
 		ckpt_hint(f->err, "see which there are: ckpt list");
 		return f->err->code;
 	}

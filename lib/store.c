@@ -56,9 +56,11 @@ static char *from_file_uri(const char *name, const char *rest, struct ckpt_error
 				name);
 		return NULL;
 	}
-	if (strncmp(rest, "///", 3) == 0) {
-		rest += 2;
-		n -= 2;
+	if (strncmp(rest, "///", 3) == 0 || strncmp(rest, "//localhost/", 12) == 0) {
+		size_t host = rest[2] == '/' ? 2 : 11;
+
+		rest += host;
+		n -= host;
 	}
 	for (size_t i = 0; i < n; i++) {
 		char c = rest[i];
