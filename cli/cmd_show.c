@@ -23,6 +23,8 @@ static const struct opt opts[] = {
 	{ 0, "path", OPT_TEXT, AT(struct show_opts, path), "POINTER",
 		"only what this JSON Pointer (/values/… or /metadata/…) finds", NULL, 0, false },
 	{ 0, "", OPT_GROUP, 0, NULL, "Form", NULL, 0, false },
+	{ 0, "fold", OPT_FLAG, AT(struct show_opts, fold), NULL,
+		"delta channels as the best guess at their value", NULL, 0, false },
 	{ 0, "raw", OPT_FLAG, AT(struct show_opts, raw), NULL,
 		"the stored bytes of one --channel; not to a terminal", NULL, 0, false },
 	{ 0, "typed", OPT_FLAG, AT(struct show_opts, typed), NULL,
@@ -61,10 +63,7 @@ static int read_it(struct shown *s)
 		return rc < 0 ? rc
 		              : ckpt_fail(&s->cli->err, CKPT_ENOTFOUND,
 						"the checkpoint is gone");
-	s->places = calloc(s->c.nvalues + 1, sizeof(*s->places));
-	if (!s->places)
-		return ckpt_fail(&s->cli->err, CKPT_ENOMEM, "out of memory");
-	return ckpt_delta_places(s->cli->store, &s->c, s->places);
+	return show_deltas(s);
 }
 
 static int parent_present(struct shown *s)
@@ -132,13 +131,19 @@ static int judge(struct shown *s)
 	if (s->c.parent.p && rc == 0)
 		show_warn(s, "the parent %s is not in the store",
 				ckpt_show_name(name, s->c.parent));
-	for (size_t i = 0; i < s->c.nvalues; i++) {
+	for (size_t i = 0; i < s->c.nvalues && rc >= 0; i++) {
+		if (!show_wants(s, s->c.values[i].channel))
+			continue;
 		if (s->places[i] == CKPT_DELTA)
-			show_warn(s,
-					"channel %s is a delta channel without a stored "
-					"value: its raw "
-					"rows are shown",
-					ckpt_show_name(name, s->c.values[i].channel));
+			rc = show_delta(s, i, NULL);
+		if (s->places[i] != CKPT_LOST)
+			continue;
+		s->corrupt = true;
+		show_warn(s,
+				"channel %s: this snapshot is lost, its blob is not in "
+		                "the "
+				"store: LangGraph reads true in its place",
+				ckpt_show_name(name, s->c.values[i].channel));
 	}
 	ckpt_buf_free(&id);
 	ckpt_buf_free(&want);
@@ -204,7 +209,30 @@ static int show_raw(struct shown *s)
 			ckpt_show_name(shown, name));
 }
 
-/* A path that begins at a delta channel looks into its $delta form. */
+/* Does a pointer lead into this channel? */
+static bool path_leads(struct ckpt_view pointer, struct ckpt_view channel)
+{
+	const char *at = pointer.p, *end = at + pointer.n,
+		   *p = at + sizeof("/values/") - 1;
+	struct ckpt_buf doc = { 0 };
+	struct ckpt_view found;
+	bool yes;
+
+	/* "/values" alone is all channels: no single one's business */
+	if (p >= end)
+		return false;
+	while (p < end && *p != '/')
+		p++;
+	ckpt_buf_puts(&doc, "{\"values\":{");
+	ckpt_json_string(&doc, channel);
+	ckpt_buf_puts(&doc, ":0}}");
+	yes = !doc.failed && ckpt_pointer_find(&found, ckpt_buf_view(&doc),
+					     (struct ckpt_view){ at, (size_t)(p - at) });
+	ckpt_buf_free(&doc);
+	return yes;
+}
+
+/* A path that begins at a delta channel looks into what is shown of it. */
 static bool path_in_delta(struct shown *s, struct ckpt_buf *to, struct ckpt_view pointer)
 {
 	for (size_t i = 0; i < s->c.nvalues; i++) {
@@ -212,7 +240,8 @@ static bool path_in_delta(struct shown *s, struct ckpt_buf *to, struct ckpt_view
 		struct ckpt_view found;
 		bool yes;
 
-		if (s->places[i] != CKPT_DELTA)
+		if (s->places[i] != CKPT_DELTA ||
+				!path_leads(pointer, s->c.values[i].channel))
 			continue;
 		ckpt_buf_puts(&doc, "{\"values\":{");
 		ckpt_json_string(&doc, s->c.values[i].channel);
@@ -221,8 +250,6 @@ static bool path_in_delta(struct shown *s, struct ckpt_buf *to, struct ckpt_view
 		ckpt_buf_puts(&doc, "}}");
 		yes = !doc.failed &&
 		      ckpt_pointer_find(&found, ckpt_buf_view(&doc), pointer);
-		/* "/values" alone is all channels: not this one's business */
-		yes = yes && pointer.n > sizeof("/values/");
 		if (yes)
 			ckpt_buf_add(to, found.p, found.n);
 		ckpt_buf_free(&doc);
@@ -244,9 +271,10 @@ static int show_path(struct shown *s)
 	rc = ckpt_checkpoint_path(&value, &s->c, pointer, &r);
 	s->corrupt = rc == CKPT_ECORRUPT;
 	if (rc == 0 && !path_in_delta(s, &value, pointer)) {
-		rc = ckpt_fail(&s->cli->err, CKPT_ENOTFOUND,
+		ckpt_fail(&s->cli->err, CKPT_ENOTFOUND,
 				"nothing at '%s' in this checkpoint",
 				ckpt_show_name(name, pointer));
+		rc = s->cli->err.code;
 	} else if (out_form_of(s->cli) == FORM_JSON ||
 			out_form_of(s->cli) == FORM_NDJSON) {
 		show_put_key(s, &doc);
@@ -263,6 +291,7 @@ static int show_path(struct shown *s)
 		ckpt_buf_puts(&value, "\n");
 		out_put(s->cli, ckpt_buf_view(&value));
 	}
+	show_notes(s);
 	ckpt_buf_free(&value);
 	ckpt_buf_free(&doc);
 	return rc;
@@ -279,6 +308,9 @@ static int check_words(struct cli *cli, const struct show_opts *o)
 	if (o->raw && o->channels.n != 1)
 		return cli_usage(cli, "--raw gives the bytes of one channel: name it "
 				      "with --channel");
+	if (o->fold && (o->raw || o->types || o->typed))
+		return cli_usage(cli, "--fold goes with none of --raw, --types and "
+				      "--typed");
 	if (o->raw + o->types + (o->path != NULL) > 1)
 		return cli_usage(cli, "--raw, --path and --types exclude each other");
 	if (o->raw && (cli->g.json || cli->g.ndjson || cli->g.porcelain))
@@ -333,7 +365,7 @@ static int run(struct cli *cli)
 	rc = rc < 0 ? rc : read_it(&s);
 	rc = rc < 0 ? rc : answer(&s);
 	ckpt_scan_close(s.scan);
-	free(s.places);
+	show_deltas_free(&s);
 	ckpt_buf_free(&s.key_bytes);
 	ckpt_buf_free(&s.warnings);
 	return rc < 0 ? rc : s.corrupt ? cli_exit_code(CKPT_ECORRUPT) : rc;

@@ -56,7 +56,6 @@ void show_value(struct shown *s, struct ckpt_buf *to, struct ckpt_view type,
 bool show_channel(struct shown *s, struct ckpt_buf *to, size_t i)
 {
 	const struct ckpt_value *v = &s->c.values[i];
-	struct ckpt_render r = show_render(s);
 
 	if (v->type.p) {
 		show_value(s, to, v->type, v->body);
@@ -64,8 +63,7 @@ bool show_channel(struct shown *s, struct ckpt_buf *to, size_t i)
 	}
 	if (s->places[i] != CKPT_DELTA)
 		return false;
-	if (ckpt_delta_json(to, s->cli->store, &s->c, v->channel, &r) == CKPT_ECORRUPT)
-		s->corrupt = true;
+	show_delta(s, i, to);
 	return true;
 }
 

@@ -9,7 +9,7 @@
 struct show_opts {
 	const char *thread, *checkpoint, *ns, *path;
 	struct opt_list channels;
-	bool raw, typed, reveal, types;
+	bool raw, typed, reveal, types, fold;
 	int64_t max_value;
 };
 
@@ -19,7 +19,10 @@ struct shown {
 	struct ckpt_key key;
 	struct ckpt_scan *scan; /* owns what `c` borrows */
 	struct ckpt_checkpoint c;
-	enum ckpt_place *places; /* of c.values[i] */
+	enum ckpt_place *places;   /* of c.values[i] */
+	struct show_delta *deltas; /* likewise */
+	struct ckpt_value *values; /* what c.values points to, and its channels' names */
+	struct ckpt_buf names;
 	struct ckpt_buf key_bytes;
 	struct ckpt_buf warnings; /* JSON strings, each with a comma before it */
 	size_t nwarnings;
@@ -35,7 +38,7 @@ void show_warn(struct shown *, const char *fmt, ...)
 /* One value as JSON, with the command's options; notes what is corrupt. */
 void show_value(struct shown *, struct ckpt_buf *to, struct ckpt_view type,
 		struct ckpt_view body);
-/* The value of channel i: stored, or its $delta form; false if it has none. */
+/* The value of channel i: stored, or that of a delta channel; false if it has none. */
 bool show_channel(struct shown *, struct ckpt_buf *to, size_t i);
 /* A member of the container as JSON, or null. */
 void show_member(struct shown *, struct ckpt_buf *to, const char *name);
@@ -48,9 +51,17 @@ struct ckpt_view show_node_of(struct ckpt_view path);
 /* {"thread":…,"ns":…,"id":… without the closing brace. */
 void show_put_key(struct shown *, struct ckpt_buf *to);
 
+/* Find the delta channels and all places; and forget them. */
+int show_deltas(struct shown *);
+void show_deltas_free(struct shown *);
+/* The value of delta channel i, added to `to` (or NULL); the first time with its warnings. */
+int show_delta(struct shown *, size_t i, struct ckpt_buf *to);
+const char *show_delta_note(const struct shown *, size_t i); /* for people */
+
 int show_types(struct shown *);
 int show_json(struct shown *);      /* the document */
 int show_porcelain(struct shown *); /* one line a channel */
 int show_text(struct shown *);      /* for people */
+void show_notes(struct shown *);    /* the warnings, on stderr */
 
 #endif

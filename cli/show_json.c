@@ -375,5 +375,7 @@ int show_porcelain(struct shown *s)
 				4);
 	}
 	ckpt_buf_free(&value);
+	if (s->o->fold) /* a guess is never given without saying so */
+		show_notes(s);
 	return rc < 0 ? rc : out_summary(s->cli, "\"checkpoints\":1", NULL);
 }

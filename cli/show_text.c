@@ -143,8 +143,7 @@ static void channel(struct shown *s, struct ckpt_buf *b, size_t i)
 			ckpt_buf_puts(b, starts(text, '[') ? ", " : "  ");
 			text_size(b, (int64_t)v->body.n);
 		} else {
-			ckpt_buf_puts(b, "  (delta: the last snapshot and the writes "
-					 "since)");
+			ckpt_buf_addf(b, "  (%s)", show_delta_note(s, i));
 		}
 		line(s, b);
 		preview(s, b, text);
@@ -231,9 +230,16 @@ static void writes(struct shown *s, struct ckpt_buf *b)
 	}
 }
 
-int show_text(struct shown *s)
+void show_notes(struct shown *s)
 {
 	struct ckpt_view rest = { s->warnings.p, s->warnings.n }, name, value;
+
+	while (rest.p && next_part(&rest, &name, &value))
+		cli_note(s->cli, "%.*s", (int)value.n - 2, (const char *)value.p + 1);
+}
+
+int show_text(struct shown *s)
+{
 	struct ckpt_buf b = { 0 };
 	int rc = out_begin(s->cli, "show", "checkpoint", NULL, false);
 
@@ -251,8 +257,7 @@ int show_text(struct shown *s)
 			channel(s, &b, i);
 	}
 	writes(s, &b);
-	while (rest.p && next_part(&rest, &name, &value))
-		cli_note(s->cli, "%.*s", (int)value.n - 2, (const char *)value.p + 1);
+	show_notes(s);
 	if (b.failed)
 		rc = ckpt_fail(&s->cli->err, CKPT_ENOMEM, "out of memory");
 	ckpt_buf_free(&b);

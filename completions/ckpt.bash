@@ -82,7 +82,7 @@ _ckpt_options()
 {
 	case $1 in
 	list) _ckpt_offer_all --all --thread --thread-glob --ns --since --until --idle --where --run-id --source --step --status --head --changed --long --graph --ids --limit --sort --reverse ;;
-	show) _ckpt_offer_all --thread --checkpoint --ns --channel --path --raw --typed --reveal-secrets --max-value --types ;;
+	show) _ckpt_offer_all --thread --checkpoint --ns --channel --path --fold --raw --typed --reveal-secrets --max-value --types ;;
 	esac
 	_ckpt_offer_all --store --schema --layout --aes-key-file --lock-wait --json --ndjson --porcelain --quiet --verbose --color --time --no-pager --help --version
 }

@@ -95,6 +95,7 @@ complete -c ckpt -n '__ckpt_using show' -l checkpoint -x -k -a '(__ckpt_live che
 complete -c ckpt -n '__ckpt_using show' -l ns -x -k -a '(__ckpt_live ns)' -d 'in this namespace (default: the root)'
 complete -c ckpt -n '__ckpt_using show' -l channel -x -d 'only this channel; repeatable'
 complete -c ckpt -n '__ckpt_using show' -l path -x -d 'only what this JSON Pointer (/values/… or /metadata/…) finds'
+complete -c ckpt -n '__ckpt_using show' -l fold -d 'delta channels as the best guess at their value'
 complete -c ckpt -n '__ckpt_using show' -l raw -d 'the stored bytes of one --channel; not to a terminal'
 complete -c ckpt -n '__ckpt_using show' -l typed -d 'keep the class of every value as {"$type","value"}'
 complete -c ckpt -n '__ckpt_using show' -l reveal-secrets -d 'print secret strings instead of asterisks'

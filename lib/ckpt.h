@@ -292,14 +292,37 @@ int ckpt_checkpoint_path(struct ckpt_buf *to, const struct ckpt_checkpoint *,
 /* JSON array of the nodes whose step made this checkpoint (VALUES): those that saw the newest
  * versions. Empty for input, updates and forks. */
 void ckpt_nodes_json(struct ckpt_buf *to, const struct ckpt_checkpoint *);
-/* Where the value of each channel without one is: places[i] for values[i] becomes CKPT_DELTA if
- * the channel is a DeltaChannel, else stays. Reads on in the namespace only if it must. */
+/* Where the value of each channel is: places[i] for values[i] becomes CKPT_DELTA if there is none
+ * and the channel is a DeltaChannel, CKPT_LOST if only the mark of its snapshot is left, else
+ * stays. Reads on in the namespace only if it must. */
 int ckpt_delta_places(struct ckpt_store *, const struct ckpt_checkpoint *,
 		enum ckpt_place *places);
-/* {"$delta":{"snapshot","snapshot_id","writes"}} of a channel from its chain of parents. */
-int ckpt_delta_json(struct ckpt_buf *to, struct ckpt_store *,
+
+enum ckpt_delta_how {
+	CKPT_DELTA_ROWS,    /* {"$delta":{"snapshot","snapshot_id","writes"}} */
+	CKPT_DELTA_CERTAIN, /* the value that LangGraph loads, whatever its reducer */
+	CKPT_DELTA_GUESS    /* made by `rule` */
+};
+/* How a delta channel's value came about. Ended by ckpt_delta_free. */
+struct ckpt_delta {
+	enum ckpt_delta_how how;
+	const char *rule;       /* GUESS: how it was made; ROWS: why it was not, or NULL */
+	size_t writes;          /* that were read */
+	struct ckpt_buf seed;   /* the checkpoint where the value is stored; n 0: none */
+	struct ckpt_buf missing; /* the parent that is named but not in the store; n 0: none */
+	bool ring;              /* the parents come round again */
+	bool lost;              /* of the stored value only PostgreSQL's mark is left */
+};
+/* The value of a channel without one, from its chain of parents: appended as JSON. With `fold`
+ * as a guess where nothing is certain. CKPT_ECORRUPT: something of it cannot be decoded, or is
+ * lost. */
+int ckpt_delta_value(struct ckpt_buf *to, struct ckpt_store *,
 		const struct ckpt_checkpoint *, struct ckpt_view channel,
-		struct ckpt_render *);
+		struct ckpt_render *, bool fold, struct ckpt_delta *out);
+void ckpt_delta_free(struct ckpt_delta *);
+/* Delta channels of JavaScript that have no version here, and may hold something all the same:
+ * names are added, each with a NUL behind it. */
+int ckpt_delta_unversioned(struct ckpt_buf *names, const struct ckpt_checkpoint *);
 uint64_t ckpt_hash(struct ckpt_view); /* XXH3, for comparing in memory */
 /* Which language wrote a container: CKPT_PYTHON, CKPT_JS or 0 (VALUES). */
 unsigned ckpt_writer(const struct ckpt_checkpoint *);

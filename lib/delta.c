@@ -1,6 +1,7 @@
 /*
  * delta.c - DeltaChannels: a channel whose value is stored at some steps only, and between them
- * as writes that hang on the parents.
+ * as writes that hang on the parents. Which channels are of that kind; delta_chain.c says what
+ * they hold.
  *
  * The database never says which channels are of that kind: metadata counters name them, and a
  * stored snapshot shows one (msgpack ext 7, JSON lc:2 delta_snapshot). A checkpoint between two
@@ -10,7 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "codec.h"
+#include "delta.h"
+#include "sql.h"
 
 /* Channels the engine makes for itself are never delta channels. */
 static bool is_internal(struct ckpt_view channel)
@@ -77,10 +79,37 @@ static bool shows_delta(const struct ckpt_checkpoint *c, struct ckpt_view channe
 	return false;
 }
 
+bool delta_inlines(const struct ckpt_store *store)
+{
+	return store->backend == &postgres_backend;
+}
+
+bool delta_has_blobs(struct ckpt_store *store)
+{
+	return delta_inlines(store) && sql_of(store)->has_blobs;
+}
+
+bool delta_mark(const struct ckpt_store *store, const struct ckpt_value *v)
+{
+	return v->place == CKPT_INLINE && delta_inlines(store) &&
+	       ckpt_view_eq(v->body, CKPT_LIT("true"));
+}
+
+/* What the channel is if it turns out to be a delta channel; its own place if it cannot be. */
+static enum ckpt_place as_delta(struct ckpt_store *store, const struct ckpt_value *v)
+{
+	if (is_internal(v->channel))
+		return v->place;
+	if (v->place == CKPT_EMPTY)
+		return CKPT_DELTA;
+	return delta_mark(store, v) && delta_has_blobs(store) ? CKPT_LOST : v->place;
+}
+
 int ckpt_delta_places(struct ckpt_store *store, const struct ckpt_checkpoint *c,
 		enum ckpt_place *places)
 {
-	struct ckpt_pick pick = { .key = c->key, .depth = CKPT_VALUES };
+	/* snapshots are values; a mark without its blob only the counters explain */
+	struct ckpt_pick pick = { .key = c->key, .depth = CKPT_META };
 	struct ckpt_checkpoint other;
 	struct ckpt_scan *scan;
 	size_t open = 0;
@@ -88,14 +117,18 @@ int ckpt_delta_places(struct ckpt_store *store, const struct ckpt_checkpoint *c,
 
 	for (size_t i = 0; i < c->nvalues; i++) {
 		const struct ckpt_value *v = &c->values[i];
+		enum ckpt_place delta = as_delta(store, v);
 
 		places[i] = v->place;
-		if (v->place != CKPT_EMPTY || is_internal(v->channel))
+		if (delta == v->place)
 			continue;
-		if (shows_delta(c, v->channel))
-			places[i] = CKPT_DELTA;
-		else
-			open++;
+		if (shows_delta(c, v->channel)) {
+			places[i] = delta;
+			continue;
+		}
+		if (v->place == CKPT_EMPTY)
+			pick.depth = CKPT_VALUES;
+		open++;
 	}
 	if (!open)
 		return 0;
@@ -103,11 +136,12 @@ int ckpt_delta_places(struct ckpt_store *store, const struct ckpt_checkpoint *c,
 	rc = ckpt_scan_open(&scan, store, &pick);
 	while (rc >= 0 && open && (rc = ckpt_scan_next(scan, &other)) > 0) {
 		for (size_t i = 0; i < c->nvalues; i++) {
-			if (places[i] != CKPT_EMPTY ||
-					is_internal(c->values[i].channel) ||
-					!shows_delta(&other, c->values[i].channel))
+			const struct ckpt_value *v = &c->values[i];
+
+			if (places[i] != v->place || as_delta(store, v) == v->place ||
+					!shows_delta(&other, v->channel))
 				continue;
-			places[i] = CKPT_DELTA;
+			places[i] = as_delta(store, v);
 			open--;
 		}
 	}
@@ -115,137 +149,43 @@ int ckpt_delta_places(struct ckpt_store *store, const struct ckpt_checkpoint *c,
 	return rc < 0 ? rc : 0;
 }
 
-/* ---- the chain -------------------------------------------------------------------------------------- */
-
-struct link_writes { /* JSON of the writes that hang on one ancestor, ",a,b" */
-	struct ckpt_buf json;
-};
-
-struct chain {
-	struct ckpt_view channel;
-	struct ckpt_render *opt;
-	struct link_writes *links;
-	size_t n, cap;
-	struct ckpt_buf snapshot, snapshot_id;
-	bool corrupt;
-};
-
-static int add_writes(struct chain *ch, const struct ckpt_checkpoint *c)
-{
-	struct ckpt_buf *to;
-
-	if (ch->n == ch->cap) {
-		size_t cap = ch->cap ? ch->cap * 2 : 16;
-		struct link_writes *more = realloc(ch->links, cap * sizeof(*more));
-
-		if (!more)
-			return CKPT_ENOMEM;
-		ch->links = more;
-		ch->cap = cap;
-	}
-	ch->links[ch->n] = (struct link_writes){ 0 };
-	to = &ch->links[ch->n++].json;
-	for (size_t i = 0; i < c->nwrites; i++) {
-		const struct ckpt_write *w = &c->writes[i];
-
-		if (!ckpt_view_eq(w->channel, ch->channel))
-			continue;
-		ckpt_buf_puts(to, ",");
-		ch->corrupt |= ckpt_render_value(to, w->type, w->body, ch->opt) ==
-		               CKPT_ECORRUPT;
-	}
-	return to->failed ? CKPT_ENOMEM : 0;
-}
-
-/* 1: the seed was found here */
-static int take_seed(struct chain *ch, const struct ckpt_checkpoint *c)
+static bool has_value(const struct ckpt_checkpoint *c, struct ckpt_view channel)
 {
 	for (size_t i = 0; i < c->nvalues; i++) {
-		const struct ckpt_value *v = &c->values[i];
-
-		if (!v->type.p || !ckpt_view_eq(v->channel, ch->channel))
-			continue;
-		ch->corrupt |= ckpt_render_value(&ch->snapshot, v->type, v->body,
-					       ch->opt) == CKPT_ECORRUPT;
-		ckpt_json_string(&ch->snapshot_id, c->key.id);
-		return 1;
+		if (ckpt_view_eq(c->values[i].channel, channel))
+			return true;
 	}
-	return 0;
+	return false;
 }
 
-/* From parent to parent up to the one that has a stored value, a gap, or the root. */
-static int walk_up(struct chain *ch, struct ckpt_store *store,
-		const struct ckpt_checkpoint *from)
+int ckpt_delta_unversioned(struct ckpt_buf *names, const struct ckpt_checkpoint *c)
 {
-	struct ckpt_pick pick = {
-		.key = from->key, .depth = CKPT_VALUES, .writes = true
-	};
-	struct ckpt_buf parent = { 0 },
-			mark = { 0 }; /* met again: the parents form a ring */
-	size_t steps = 0;
-	int rc = from->parent.p != NULL;
+	struct ckpt_view counters, always;
+	struct reader *r;
+	struct token t;
+	int rc = 0;
 
-	if (rc)
-		ckpt_buf_add(&parent, from->parent.p, from->parent.n);
-	while (rc > 0 && !parent.failed && !mark.failed) {
-		struct ckpt_checkpoint c;
-		struct ckpt_scan *scan;
-
-		steps++;
-		pick.key.id = ckpt_buf_view(&parent);
-		rc = ckpt_scan_one(&scan, store, &pick, &c);
-		if (rc > 0) {
-			int seed, added = add_writes(ch, &c);
-
-			seed = added < 0 ? added : take_seed(ch, &c);
-			rc = seed < 0 ? seed
-			              : !seed && c.parent.p &&
-			                                     !ckpt_view_eq(c.parent,
-									     c.key.id);
-			parent.n = 0;
-			ckpt_buf_add(&parent, c.parent.p, c.parent.n);
+	if (ckpt_writer(c) != CKPT_JS ||
+			!ckpt_value_member(&counters, CKPT_LIT("json"), c->meta,
+					"counters_since_delta_snapshot") ||
+			(ckpt_value_member(&always, CKPT_LIT("json"), c->meta,
+					 "delta_writes_versioned") &&
+					ckpt_view_eq(always, CKPT_LIT("true"))))
+		return 0;
+	r = malloc(sizeof(*r));
+	if (!r)
+		return CKPT_ENOMEM;
+	reader_init(r, &json_reader, counters);
+	rc = reader_next(r, &t) > 0 && t.kind == TOKEN_MAP;
+	while (rc > 0 && (rc = reader_next(r, &t)) > 0 && t.kind == TOKEN_STR) {
+		if (!has_value(c, t.s) && !is_internal(t.s) &&
+				!memchr(t.s.p, '\0', t.s.n)) {
+			ckpt_buf_add(names, t.s.p, t.s.n);
+			ckpt_buf_add(names, "", 1);
 		}
-		ckpt_scan_close(scan);
-		if (steps > 1 && ckpt_view_eq(ckpt_buf_view(&parent),
-						 ckpt_buf_view(&mark)))
-			break;
-		if ((steps & (steps - 1)) == 0) {
-			mark.n = 0;
-			ckpt_buf_add(&mark, parent.p, parent.n);
-		}
+		rc = reader_skip(r, NULL) == 0;
 	}
-	if (parent.failed || mark.failed)
-		rc = CKPT_ENOMEM;
-	ckpt_buf_free(&parent);
-	ckpt_buf_free(&mark);
-	return rc < 0 ? rc : 0;
-}
-
-int ckpt_delta_json(struct ckpt_buf *to, struct ckpt_store *store,
-		const struct ckpt_checkpoint *c, struct ckpt_view channel,
-		struct ckpt_render *opt)
-{
-	struct chain ch = { .channel = channel, .opt = opt };
-	int rc = walk_up(&ch, store, c);
-	bool first = true;
-
-	ckpt_buf_puts(to, "{\"$delta\":{\"snapshot\":");
-	ckpt_buf_puts(to, ch.snapshot.n ? ch.snapshot.p : "null");
-	ckpt_buf_puts(to, ",\"snapshot_id\":");
-	ckpt_buf_puts(to, ch.snapshot_id.n ? ch.snapshot_id.p : "null");
-	ckpt_buf_puts(to, ",\"writes\":[");
-	for (size_t i = ch.n; i-- > 0;) { /* oldest first */
-		struct ckpt_buf *b = &ch.links[i].json;
-
-		if (b->n)
-			ckpt_buf_add(to, b->p + first, b->n - first);
-		first = first && !b->n;
-	}
-	ckpt_buf_puts(to, "]}}");
-	for (size_t i = 0; i < ch.n; i++)
-		ckpt_buf_free(&ch.links[i].json);
-	free(ch.links);
-	ckpt_buf_free(&ch.snapshot);
-	ckpt_buf_free(&ch.snapshot_id);
-	return rc < 0 ? rc : ch.corrupt ? CKPT_ECORRUPT : 0;
+	reader_done(r);
+	free(r);
+	return names->failed ? CKPT_ENOMEM : 0;
 }

@@ -53,6 +53,17 @@ static const struct row rows[] = {
 	{ "self", "2", "1", COUNTED, { 0 }, NULL },
 	{ "ring", "1", "2", COUNTED, { 0 }, "1" },
 	{ "ring", "2", "1", COUNTED, { 0 }, "2" },
+	{ "ring3", "1", "3", COUNTED, { 0 }, "1" },
+	{ "ring3", "2", "1", COUNTED, { 0 }, "2" },
+	{ "ring3", "3", "2", COUNTED, { 0 }, "3" },
+	{ "ring3", "4", "3", COUNTED, { 0 }, "own" },
+	{ "reset", "1", NULL, COUNTED, { 0 }, "{\"__overwrite__\":[9]}" },
+	{ "reset", "2", "1", COUNTED, { 0 }, NULL },
+	{ "reset", "3", "2", COUNTED, { 0 }, "[10]" },
+	{ "reset", "4", "3", COUNTED, { 0 }, NULL },
+	{ "emptied", "1", NULL, COUNTED, { 0 },
+			"{\"type\":\"__overwrite__\",\"value\":null}" },
+	{ "emptied", "2", "1", COUNTED, { 0 }, NULL },
 	{ "plain", "1", NULL, "{}", CKPT_LIT("\x05"), NULL },
 	{ "plain", "2", "1", "{}", { 0 }, NULL },
 	{ "sentinel", "1", NULL, "{}", CKPT_LIT("\xc7\x00\x08"), NULL },
@@ -127,6 +138,7 @@ static void check(const char *thread, const char *id, enum ckpt_place place, int
 				.id = ckpt_view_of(id) } };
 	enum ckpt_place places[8] = { 0 };
 	struct ckpt_render opt = { 0 };
+	struct ckpt_delta how;
 	struct ckpt_buf to = { 0 };
 	struct ckpt_checkpoint c;
 	struct ckpt_scan *scan;
@@ -141,10 +153,18 @@ static void check(const char *thread, const char *id, enum ckpt_place place, int
 	for (size_t i = 1; i < c.nvalues; i++)
 		others &= places[i] == CKPT_EMPTY;
 	ok(others, "the other channels are empty");
-	rc = ckpt_delta_json(&to, store, &c, CKPT_LIT("d"), &opt);
+	rc = ckpt_delta_value(&to, store, &c, CKPT_LIT("d"), &opt, false, &how);
 	ok(rc == code && !err.code, "builds it: %d %s", rc, err.text);
+	ok(how.how == (want && !strncmp(want, "{\"$delta", 8) ? CKPT_DELTA_ROWS
+							      : CKPT_DELTA_CERTAIN) ||
+					!want,
+			"how sure it is: %d", how.how);
 	if (want)
 		same(to.p, to.n, want, "what d is made of");
+	ok(how.ring == (!strncmp(thread, "ring", 4) || !strcmp(thread, "self")),
+			"a ring is seen");
+	same(how.missing.p, how.missing.n, strcmp(thread, "gap") ? "" : "4", "a gap is seen");
+	ckpt_delta_free(&how);
 	ckpt_buf_free(&to);
 	ckpt_scan_close(scan);
 }
@@ -168,9 +188,16 @@ int main(void)
 	check("root", "1", CKPT_DELTA, 0, DELTA("null", "null", ""));
 	check("gap", "6", CKPT_DELTA, 0, DELTA("null", "null", "7"));
 	check("self", "2", CKPT_DELTA, 0, DELTA("null", "null", "8"));
-	check("ring", "2", CKPT_DELTA, 0, NULL);
-	check("plain", "2", CKPT_EMPTY, 0, DELTA("5", "\"1\"", ""));
-	check("sentinel", "2", CKPT_DELTA, 0, NULL);
+	check("ring", "2", CKPT_DELTA, 0, DELTA("null", "null", "1"));
+	check("ring3", "4", CKPT_DELTA, 0, DELTA("null", "null", "1,2,3"));
+	check("plain", "2", CKPT_EMPTY, 0, "5");
+	check("reset", "2", CKPT_DELTA, 0, "[9]");
+	check("reset", "3", CKPT_DELTA, 0, "[9]");
+	check("reset", "4", CKPT_DELTA, 0,
+			DELTA("null", "null", "{\"__overwrite__\":[9]},[10]"));
+	check("emptied", "2", CKPT_DELTA, 0,
+			DELTA("null", "null", "{\"type\":\"__overwrite__\",\"value\":null}"));
+	check("sentinel", "2", CKPT_DELTA, 0, "null");
 	check("alone", "1", CKPT_EMPTY, 0, DELTA("null", "null", ""));
 	check("js", "2", CKPT_DELTA, 0, DELTA("[1]", "\"1\"", "2"));
 	check("bad", "2", CKPT_DELTA, CKPT_ECORRUPT, NULL);

@@ -1,0 +1,17 @@
+/*
+ * delta.h - how PostgreSQL marks a snapshot, for the files about delta channels. Internal.
+ */
+#ifndef DELTA_H
+#define DELTA_H
+
+#include "base.h"
+
+/* Does the store keep plain values in the checkpoint and others in blobs, with `true` in the
+ * checkpoint for a snapshot, and null for nothing? */
+bool delta_inlines(const struct ckpt_store *);
+/* Is this, of a delta channel, only the mark of a snapshot whose blob is not there? */
+bool delta_mark(const struct ckpt_store *, const struct ckpt_value *);
+/* Could the blob be there? A store without its table was told so when it was opened. */
+bool delta_has_blobs(struct ckpt_store *);
+
+#endif
