@@ -240,6 +240,7 @@ static int deltas(struct ckpt_store *s)
 		.key = { .thread = CKPT_LIT("t"), .ns = CKPT_LIT("") } };
 	struct ckpt_render opt = { 0 };
 	struct ckpt_buf to = { 0 };
+	struct ckpt_delta delta = { 0 };
 	enum ckpt_place places[8];
 	struct ckpt_checkpoint c;
 	struct ckpt_scan *scan;
@@ -248,7 +249,8 @@ static int deltas(struct ckpt_store *s)
 	if (rc == 1)
 		rc = c.nvalues > LEN(places) ? 1 : ckpt_delta_places(s, &c, places);
 	if (rc == 0)
-		rc = ckpt_delta_json(&to, s, &c, CKPT_LIT("other"), &opt);
+		rc = ckpt_delta_value(&to, s, &c, CKPT_LIT("other"), &opt, false, &delta);
+	ckpt_delta_free(&delta);
 	ckpt_buf_free(&to);
 	ckpt_scan_close(scan);
 	return rc;
