@@ -17,7 +17,7 @@ struct show_delta {
 static int add_unversioned(struct shown *s)
 {
 	size_t n = 0, had = s->c.nvalues;
-	int rc = ckpt_delta_unversioned(&s->names, &s->c);
+	int rc = ckpt_delta_unversioned(&s->names, s->cli->store, &s->c);
 
 	for (size_t i = 0; i < s->names.n; i++)
 		n += s->names.p[i] == '\0';
@@ -86,13 +86,13 @@ static void warn_chain(struct shown *s, const char *name, const struct ckpt_delt
 	if (d->ring)
 		show_warn(s,
 				"channel %s: the parents form a ring: LangGraph loads "
-		                "the "
+				"the "
 				"writes of one round",
 				name);
 	if (d->lost)
 		show_warn(s,
 				"channel %s: the snapshot at %s is lost, its blob is not "
-		                "in "
+				"in "
 				"the store: LangGraph reads true in its place",
 				name, ckpt_show_name(id, ckpt_buf_view(&d->seed)));
 }
@@ -112,13 +112,13 @@ static void warn(struct shown *s, struct ckpt_view channel, const struct ckpt_de
 	else if (d->how == CKPT_DELTA_ROWS && d->rule)
 		show_warn(s,
 				"channel %s is a delta channel without a stored value, "
-		                "and "
+				"and "
 				"there is no guess (%s): its raw rows are shown",
 				name, d->rule);
 	else if (d->how == CKPT_DELTA_ROWS)
 		show_warn(s,
 				"channel %s is a delta channel without a stored value: "
-		                "its "
+				"its "
 				"raw rows are shown (--fold shows a guess)",
 				name);
 }

@@ -322,7 +322,8 @@ int ckpt_delta_value(struct ckpt_buf *to, struct ckpt_store *,
 void ckpt_delta_free(struct ckpt_delta *);
 /* Delta channels of JavaScript that have no version here, and may hold something all the same:
  * names are added, each with a NUL behind it. */
-int ckpt_delta_unversioned(struct ckpt_buf *names, const struct ckpt_checkpoint *);
+int ckpt_delta_unversioned(struct ckpt_buf *names, struct ckpt_store *,
+		const struct ckpt_checkpoint *);
 uint64_t ckpt_hash(struct ckpt_view); /* XXH3, for comparing in memory */
 /* Which language wrote a container: CKPT_PYTHON, CKPT_JS or 0 (VALUES). */
 unsigned ckpt_writer(const struct ckpt_checkpoint *);

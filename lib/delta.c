@@ -158,28 +158,35 @@ static bool has_value(const struct ckpt_checkpoint *c, struct ckpt_view channel)
 	return false;
 }
 
-int ckpt_delta_unversioned(struct ckpt_buf *names, const struct ckpt_checkpoint *c)
+static bool is_named(const struct ckpt_buf *names, struct ckpt_view channel)
 {
-	struct ckpt_view counters, always;
+	for (size_t i = 0; i < names->n; i += strlen(names->p + i) + 1) {
+		if (ckpt_view_eq(ckpt_view_of(names->p + i), channel))
+			return true;
+	}
+	return false;
+}
+
+/* Names that this metadata counts, and that `c` neither has a value nor a version of. */
+static int add_counted(struct ckpt_buf *names, struct ckpt_view meta,
+		const struct ckpt_checkpoint *c)
+{
+	struct ckpt_view counters;
 	struct reader *r;
 	struct token t;
-	int rc = 0;
+	int rc;
 
-	if (ckpt_writer(c) != CKPT_JS ||
-			!ckpt_value_member(&counters, CKPT_LIT("json"), c->meta,
-					"counters_since_delta_snapshot") ||
-			(ckpt_value_member(&always, CKPT_LIT("json"), c->meta,
-					 "delta_writes_versioned") &&
-					ckpt_view_eq(always, CKPT_LIT("true"))))
+	if (!ckpt_value_member(&counters, CKPT_LIT("json"), meta,
+			    "counters_since_delta_snapshot"))
 		return 0;
 	r = malloc(sizeof(*r));
 	if (!r)
 		return CKPT_ENOMEM;
 	reader_init(r, &json_reader, counters);
 	rc = reader_next(r, &t) > 0 && t.kind == TOKEN_MAP;
-	while (rc > 0 && (rc = reader_next(r, &t)) > 0 && t.kind == TOKEN_STR) {
-		if (!has_value(c, t.s) && !is_internal(t.s) &&
-				!memchr(t.s.p, '\0', t.s.n)) {
+	while (rc > 0 && reader_next(r, &t) > 0 && t.kind == TOKEN_STR) {
+		if (!has_value(c, t.s) && !is_internal(t.s) && !names->failed &&
+				!memchr(t.s.p, '\0', t.s.n) && !is_named(names, t.s)) {
 			ckpt_buf_add(names, t.s.p, t.s.n);
 			ckpt_buf_add(names, "", 1);
 		}
@@ -188,4 +195,31 @@ int ckpt_delta_unversioned(struct ckpt_buf *names, const struct ckpt_checkpoint 
 	reader_done(r);
 	free(r);
 	return names->failed ? CKPT_ENOMEM : 0;
+}
+
+int ckpt_delta_unversioned(struct ckpt_buf *names, struct ckpt_store *store,
+		const struct ckpt_checkpoint *c)
+{
+	/* every checkpoint counts the delta channels but those just stored: a few tell all */
+	struct ckpt_pick pick = {
+		.key = c->key, .depth = CKPT_META, .descending = true, .limit = 100
+	};
+	struct ckpt_checkpoint other;
+	struct ckpt_view always;
+	struct ckpt_scan *scan;
+	int rc;
+
+	if (ckpt_writer(c) != CKPT_JS ||
+			(ckpt_value_member(&always, CKPT_LIT("json"), c->meta,
+					 "delta_writes_versioned") &&
+					ckpt_view_eq(always, CKPT_LIT("true"))))
+		return 0;
+	pick.key.id = (struct ckpt_view){ 0 };
+	rc = add_counted(names, c->meta, c);
+	if (rc < 0 || ckpt_scan_open(&scan, store, &pick) < 0)
+		return rc < 0 ? rc : store->err->code;
+	while (rc >= 0 && (rc = ckpt_scan_next(scan, &other)) > 0)
+		rc = add_counted(names, other.meta, c);
+	ckpt_scan_close(scan);
+	return rc < 0 ? rc : 0;
 }

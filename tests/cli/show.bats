@@ -406,6 +406,25 @@ EOF
 	data '[c["stored"] for c in d["data"]["channels"] if c["name"] == "events"]' '["delta"]'
 }
 
+@test "--fold: a guess, and it says so in every form" {
+	db=$(store py-delta)
+	show never-snapshot --fold --json
+	same exit "$status" 0
+	data 'd["data"]["values"]["events"][:2]' '["start", "event 1"]'
+	data 'any("events is a guess" in w for w in d["data"]["warnings"])' true
+	show never-snapshot --fold
+	has "$stderr" "events is a guess"
+	show never-snapshot --fold --path /values/events/1
+	same path "$stdout" '"event 1"'
+	has "$stderr" "events is a guess"
+	local word
+	for word in "--typed" "--types" "--raw --channel events"; do
+		# shellcheck disable=SC2086  # the form is several words
+		show never-snapshot --fold $word
+		fails 2
+	done
+}
+
 @test "JavaScript: versions are numbers, the writer is js" {
 	db=$(store js-basic)
 	show js-types --json

@@ -96,7 +96,7 @@ def build(seed):
         g.add_edge("work", x)
         g.add_edge(x, END)
     g.add_edge(START, "work")
-    g.add_conditional_edges("work", lambda s: "work" if s["n"] < s.get("stop", 0) else END,
+    g.add_conditional_edges("work", lambda s: "work" if s.get("n", 0) < s.get("stop", 0) else END,
                             ["work", END])
     return lambda saver: g.compile(checkpointer=saver)
 
@@ -111,7 +111,7 @@ def turn(graph, thread, r, number):
     elif roll < 0.7 or number == 0:
         graph.update_state(config, change(r, -number) or {"n": number}, as_node="work")
     else:
-        past = r.choice([*graph.get_state_history(config)]).config
+        past = r.choice([*graph.get_state_history(config)] or [graph.get_state(config)]).config
         if roll < 0.8:
             past = graph.update_state(past, change(r, -number) or {"n": number}, as_node="work")
         elif roll < 0.85:

@@ -119,6 +119,21 @@ static void make(const char *path)
 				     .meta = CKPT_LIT("{}"),
 				     .body = CKPT_LIT("{\"channel_versions\":{\"d\":2}"
 						      "}") });
+	made_put(db, &(struct made_row){ .thread = CKPT_LIT("js"),
+				     .id = CKPT_LIT("3"),
+				     .parent = CKPT_LIT("2"),
+				     .type = CKPT_LIT("json"),
+				     .meta = CKPT_LIT(COUNTED),
+				     .body = CKPT_LIT("{\"channel_versions\":{\"e\":2}"
+						      "}") });
+	made_put(db, &(struct made_row){ .thread = CKPT_LIT("js"),
+				     .id = CKPT_LIT("4"),
+				     .parent = CKPT_LIT("3"),
+				     .type = CKPT_LIT("json"),
+				     .meta = CKPT_LIT(
+						     "{\"delta_writes_versioned\":true}"),
+				     .body = CKPT_LIT("{\"channel_versions\":{\"e\":2}"
+						      "}") });
 	made_write(db, &(struct made_write){ .thread = CKPT_LIT("js"),
 				       .id = CKPT_LIT("1"),
 				       .task = CKPT_LIT("t"),
@@ -163,9 +178,28 @@ static void check(const char *thread, const char *id, enum ckpt_place place, int
 		same(to.p, to.n, want, "what d is made of");
 	ok(how.ring == (!strncmp(thread, "ring", 4) || !strcmp(thread, "self")),
 			"a ring is seen");
-	same(how.missing.p, how.missing.n, strcmp(thread, "gap") ? "" : "4", "a gap is seen");
+	same(how.missing.p, how.missing.n, strcmp(thread, "gap") ? "" : "4",
+			"a gap is seen");
 	ckpt_delta_free(&how);
 	ckpt_buf_free(&to);
+	ckpt_scan_close(scan);
+}
+
+static void check_names(const char *thread, const char *id, const char *want)
+{
+	struct ckpt_pick pick = { .depth = CKPT_VALUES,
+		.key = { .thread = ckpt_view_of(thread),
+				.ns = CKPT_LIT(""),
+				.id = ckpt_view_of(id) } };
+	struct ckpt_buf names = { 0 };
+	struct ckpt_checkpoint c;
+	struct ckpt_scan *scan;
+
+	ok(ckpt_scan_one(&scan, store, &pick, &c) == 1 &&
+					ckpt_delta_unversioned(&names, store, &c) == 0,
+			"%s %s", thread, id);
+	same(names.p, names.n ? names.n - 1 : 0, want, "channels without a version");
+	ckpt_buf_free(&names);
 	ckpt_scan_close(scan);
 }
 
@@ -196,11 +230,16 @@ int main(void)
 	check("reset", "4", CKPT_DELTA, 0,
 			DELTA("null", "null", "{\"__overwrite__\":[9]},[10]"));
 	check("emptied", "2", CKPT_DELTA, 0,
-			DELTA("null", "null", "{\"type\":\"__overwrite__\",\"value\":null}"));
+			DELTA("null", "null",
+					"{\"type\":\"__overwrite__\",\"value\":null}"));
 	check("sentinel", "2", CKPT_DELTA, 0, "null");
 	check("alone", "1", CKPT_EMPTY, 0, DELTA("null", "null", ""));
 	check("js", "2", CKPT_DELTA, 0, DELTA("[1]", "\"1\"", "2"));
 	check("bad", "2", CKPT_DELTA, CKPT_ECORRUPT, NULL);
+	check_names("js", "1", "");
+	check_names("js", "3", "d");
+	check_names("js", "4", "");
+	check_names("s", "3", "");
 	ckpt_store_close(store);
 	return done();
 }
