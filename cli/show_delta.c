@@ -149,8 +149,7 @@ const char *show_delta_note(const struct shown *s, size_t i)
 	static const char *const notes[] = {
 		[CKPT_DELTA_ROWS] = "delta: the last snapshot and the writes since",
 		[CKPT_DELTA_CERTAIN] = "delta: as LangGraph loads it",
-		[CKPT_DELTA_GUESS] = "delta: a guess, the writes since the last snapshot "
-				     "put together",
+		[CKPT_DELTA_GUESS] = "delta: a guess",
 	};
 
 	return notes[s->deltas[i].how.how];

@@ -306,12 +306,12 @@ enum ckpt_delta_how {
 /* How a delta channel's value came about. Ended by ckpt_delta_free. */
 struct ckpt_delta {
 	enum ckpt_delta_how how;
-	const char *rule;       /* GUESS: how it was made; ROWS: why it was not, or NULL */
-	size_t writes;          /* that were read */
-	struct ckpt_buf seed;   /* the checkpoint where the value is stored; n 0: none */
+	const char *rule;     /* GUESS: how it was made; ROWS: why it was not, or NULL */
+	size_t writes;        /* that were read */
+	struct ckpt_buf seed; /* the checkpoint where the value is stored; n 0: none */
 	struct ckpt_buf missing; /* the parent that is named but not in the store; n 0: none */
-	bool ring;              /* the parents come round again */
-	bool lost;              /* of the stored value only PostgreSQL's mark is left */
+	bool ring;               /* the parents come round again */
+	bool lost;               /* of the stored value only PostgreSQL's mark is left */
 };
 /* The value of a channel without one, from its chain of parents: appended as JSON. With `fold`
  * as a guess where nothing is certain. CKPT_ECORRUPT: something of it cannot be decoded, or is

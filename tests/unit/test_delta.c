@@ -73,40 +73,12 @@ static const struct row rows[] = {
 	{ "bad", "2", "1", COUNTED, { 0 }, NULL },
 };
 
-static void make(const char *path)
+static void make_js(sqlite3 *db)
 {
 	static const char js[] = "{\"channel_values\":{\"d\":{\"lc\":2,\"type\":\"delta_"
 				 "snapshot\","
 				 "\"value\":[1]}},\"channel_versions\":{\"d\":1}}";
-	sqlite3 *db = made_store(path);
-	struct ckpt_buf b = { 0 };
 
-	for (size_t i = 0; i < LEN(rows); i++) {
-		const struct row *r = &rows[i];
-
-		body(&b, r->value);
-		made_put(db, &(struct made_row){ .thread = ckpt_view_of(r->thread),
-					     .id = ckpt_view_of(r->id),
-					     .parent = ckpt_view_of(r->parent),
-					     .type = CKPT_LIT("msgpack"),
-					     .body = ckpt_buf_view(&b),
-					     .meta = ckpt_view_of(r->meta) });
-		if (!r->write)
-			continue;
-		made_write(db, &(struct made_write){ .thread = ckpt_view_of(r->thread),
-					       .id = ckpt_view_of(r->id),
-					       .task = CKPT_LIT("task"),
-					       .channel = CKPT_LIT("d"),
-					       .type = CKPT_LIT("json"),
-					       .body = ckpt_view_of(r->write) });
-		made_write(db, &(struct made_write){ .thread = ckpt_view_of(r->thread),
-					       .id = ckpt_view_of(r->id),
-					       .task = CKPT_LIT("task"),
-					       .idx = 1,
-					       .channel = CKPT_LIT("other"),
-					       .type = CKPT_LIT("json"),
-					       .body = CKPT_LIT("0") });
-	}
 	made_put(db, &(struct made_row){ .thread = CKPT_LIT("js"),
 				     .id = CKPT_LIT("1"),
 				     .type = CKPT_LIT("json"),
@@ -140,6 +112,40 @@ static void make(const char *path)
 				       .channel = CKPT_LIT("d"),
 				       .type = CKPT_LIT("json"),
 				       .body = CKPT_LIT("2") });
+}
+
+static void make(const char *path)
+{
+	sqlite3 *db = made_store(path);
+	struct ckpt_buf b = { 0 };
+
+	for (size_t i = 0; i < LEN(rows); i++) {
+		const struct row *r = &rows[i];
+
+		body(&b, r->value);
+		made_put(db, &(struct made_row){ .thread = ckpt_view_of(r->thread),
+					     .id = ckpt_view_of(r->id),
+					     .parent = ckpt_view_of(r->parent),
+					     .type = CKPT_LIT("msgpack"),
+					     .body = ckpt_buf_view(&b),
+					     .meta = ckpt_view_of(r->meta) });
+		if (!r->write)
+			continue;
+		made_write(db, &(struct made_write){ .thread = ckpt_view_of(r->thread),
+					       .id = ckpt_view_of(r->id),
+					       .task = CKPT_LIT("task"),
+					       .channel = CKPT_LIT("d"),
+					       .type = CKPT_LIT("json"),
+					       .body = ckpt_view_of(r->write) });
+		made_write(db, &(struct made_write){ .thread = ckpt_view_of(r->thread),
+					       .id = ckpt_view_of(r->id),
+					       .task = CKPT_LIT("task"),
+					       .idx = 1,
+					       .channel = CKPT_LIT("other"),
+					       .type = CKPT_LIT("json"),
+					       .body = CKPT_LIT("0") });
+	}
+	make_js(db);
 	ckpt_buf_free(&b);
 	made_close(db);
 }

@@ -126,7 +126,7 @@ static const struct c cases[] = {
 			{ { "{\"__overwrite__\":[1]}", 0 }, { "[2]", 0 } }, "[1,2]" },
 	{ "an object of a class is one item", { "[]", 0 },
 			{ { "{\"a\":1}", "{\"$type\":\"app.Thing\",\"value\":{\"a\":1}"
-	                                 "}" } },
+					 "}" } },
 			"[{\"a\":1}]" },
 };
 
