@@ -66,90 +66,6 @@ static int read_it(struct shown *s)
 	return show_deltas(s);
 }
 
-static int parent_present(struct shown *s)
-{
-	struct ckpt_pick pick = { .key = s->c.key, .depth = CKPT_KEYS };
-	struct ckpt_checkpoint parent;
-	struct ckpt_scan *scan = NULL;
-	int rc = 0;
-
-	pick.key.id = s->c.parent;
-	if (s->c.parent.p)
-		rc = ckpt_scan_one(&scan, s->cli->store, &pick, &parent);
-	ckpt_scan_close(scan);
-	return rc;
-}
-
-/* Rows the key does not open: shown as they are stored, which is not what was asked. */
-static void judge_locks(struct shown *s)
-{
-	char name[200];
-
-	for (size_t i = 0; i < s->c.nvalues; i++) {
-		if (s->c.values[i].lock != CKPT_SHUT)
-			continue;
-		s->corrupt = true;
-		show_warn(s, "channel %s cannot be decrypted: wrong key or damaged row",
-				ckpt_show_name(name, s->c.values[i].channel));
-	}
-	for (size_t i = 0; i < s->c.nwrites; i++) {
-		if (s->c.writes[i].lock != CKPT_SHUT)
-			continue;
-		s->corrupt = true;
-		show_warn(s,
-				"a write of channel %s cannot be decrypted: wrong key or "
-				"damaged "
-				"row",
-				ckpt_show_name(name, s->c.writes[i].channel));
-	}
-}
-
-static int judge(struct shown *s)
-{
-	struct ckpt_buf id = { 0 }, want = { 0 };
-	char name[200];
-	int rc;
-
-	if (s->c.broken_why) {
-		s->corrupt = true;
-		show_warn(s, "the checkpoint cannot be decoded beyond byte %zu: %s",
-				s->c.broken_at, s->c.broken_why);
-	} else if (s->c.opaque.p) {
-		show_warn(s, "the state is of type %s: it is not looked into",
-				ckpt_show_name(name, s->c.type));
-	}
-	if (s->c.skeleton.p) {
-		show_member(s, &id, "id");
-		ckpt_json_string(&want, s->c.key.id);
-		if (!s->c.broken_why &&
-				!ckpt_view_eq(ckpt_buf_view(&id), ckpt_buf_view(&want)))
-			show_warn(s, "the payload names another id: %s",
-					ckpt_show_name(name, ckpt_buf_view(&id)));
-	}
-	judge_locks(s);
-	rc = parent_present(s);
-	if (s->c.parent.p && rc == 0)
-		show_warn(s, "the parent %s is not in the store",
-				ckpt_show_name(name, s->c.parent));
-	for (size_t i = 0; i < s->c.nvalues && rc >= 0; i++) {
-		if (!show_wants(s, s->c.values[i].channel))
-			continue;
-		if (s->places[i] == CKPT_DELTA)
-			rc = show_delta(s, i, NULL);
-		if (s->places[i] != CKPT_LOST)
-			continue;
-		s->corrupt = true;
-		show_warn(s,
-				"channel %s: this snapshot is lost, its blob is not in "
-		                "the "
-				"store: LangGraph reads true in its place",
-				ckpt_show_name(name, s->c.values[i].channel));
-	}
-	ckpt_buf_free(&id);
-	ckpt_buf_free(&want);
-	return rc < 0 ? rc : 0;
-}
-
 static int check_channels(struct shown *s)
 {
 	for (size_t k = 0; k < s->o->channels.n; k++) {
@@ -178,7 +94,7 @@ static int show_raw(struct shown *s)
 	char shown[200];
 
 	if (s->c.opaque.p)
-		return ckpt_fail(err, CKPT_ENOTFOUND,
+		return ckpt_fail(err, show_is_whole(s) ? CKPT_ENOTFOUND : CKPT_ECORRUPT,
 				"the state is one piece of type %s: its channels cannot "
 				"be told apart",
 				ckpt_show_name(shown, s->c.type));
@@ -259,6 +175,31 @@ static bool path_in_delta(struct shown *s, struct ckpt_buf *to, struct ckpt_view
 	return false;
 }
 
+static size_t count_segments(struct ckpt_view pointer)
+{
+	const char *p = pointer.p;
+	size_t n = 0;
+
+	for (size_t i = 0; i < pointer.n; i++)
+		n += p[i] == '/';
+	return n;
+}
+
+/* 1 found, 0 not there. All values together are what the document has under that key. */
+static int find_path(struct shown *s, struct ckpt_buf *to, struct ckpt_view pointer,
+		struct ckpt_render *r)
+{
+	int rc;
+
+	if (ckpt_view_eq(pointer, CKPT_LIT("/values"))) {
+		show_values(s, to);
+		return 1;
+	}
+	rc = ckpt_checkpoint_path(to, &s->c, pointer, r);
+	s->corrupt |= rc == CKPT_ECORRUPT;
+	return rc ? rc : path_in_delta(s, to, pointer);
+}
+
 static int show_path(struct shown *s)
 {
 	struct ckpt_view pointer = ckpt_view_of(s->o->path);
@@ -267,13 +208,18 @@ static int show_path(struct shown *s)
 	char name[200];
 	int rc;
 
-	r.max_value = s->o->max_value == CKPT_UNKNOWN ? 0 : r.max_value;
-	rc = ckpt_checkpoint_path(&value, &s->c, pointer, &r);
-	s->corrupt = rc == CKPT_ECORRUPT;
-	if (rc == 0 && !path_in_delta(s, &value, pointer)) {
-		ckpt_fail(&s->cli->err, CKPT_ENOTFOUND,
-				"nothing at '%s' in this checkpoint",
-				ckpt_show_name(name, pointer));
+	/* a limit is for the value that is found, not for the one it lies in */
+	r.max_value = s->o->max_value == CKPT_UNKNOWN || count_segments(pointer) != 2
+	                              ? 0
+	                              : r.max_value;
+	rc = find_path(s, &value, pointer, &r);
+	if (rc == 0) {
+		/* what cannot be read cannot be said not to be there */
+		ckpt_fail(&s->cli->err, show_is_whole(s) ? CKPT_ENOTFOUND : CKPT_ECORRUPT,
+				"nothing at '%s' in %s", ckpt_show_name(name, pointer),
+				show_is_whole(s) ? "this checkpoint"
+						 : "what can be read of this "
+						   "checkpoint");
 		rc = s->cli->err.code;
 	} else if (out_form_of(s->cli) == FORM_JSON ||
 			out_form_of(s->cli) == FORM_NDJSON) {
@@ -338,13 +284,13 @@ static int answer(struct shown *s)
 		return rc;
 	if (s->o->raw)
 		return show_raw(s);
+	rc = show_judge(s);
+	if (rc < 0)
+		return rc;
 	if (s->o->path)
 		return show_path(s);
 	if (s->o->types)
 		return show_types(s);
-	rc = judge(s);
-	if (rc < 0)
-		return rc;
 	switch (out_form_of(s->cli)) {
 	case FORM_JSON:
 	case FORM_NDJSON:
@@ -364,6 +310,7 @@ static int run(struct cli *cli)
 	rc = rc < 0 ? rc : find(&s);
 	rc = rc < 0 ? rc : read_it(&s);
 	rc = rc < 0 ? rc : answer(&s);
+	show_verdict(&s);
 	ckpt_scan_close(s.scan);
 	show_deltas_free(&s);
 	ckpt_buf_free(&s.key_bytes);

@@ -26,8 +26,7 @@ void show_warn(struct shown *s, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	ckpt_buf_puts(&s->warnings, ",");
-	ckpt_json_string(&s->warnings, ckpt_view_of(text));
+	ckpt_buf_add(&s->warnings, text, strlen(text) + 1);
 	s->nwarnings++;
 }
 
@@ -56,9 +55,17 @@ void show_value(struct shown *s, struct ckpt_buf *to, struct ckpt_view type,
 bool show_channel(struct shown *s, struct ckpt_buf *to, size_t i)
 {
 	const struct ckpt_value *v = &s->c.values[i];
+	char name[200];
 
 	if (v->type.p) {
+		bool before = s->corrupt;
+
+		s->corrupt = false;
 		show_value(s, to, v->type, v->body);
+		if (s->corrupt)
+			show_warn(s, "channel %s cannot be decoded",
+					ckpt_show_name(name, v->channel));
+		s->corrupt |= before;
 		return true;
 	}
 	if (s->places[i] != CKPT_DELTA)
@@ -122,4 +129,10 @@ void show_put_key(struct shown *s, struct ckpt_buf *to)
 	text_json_member(to, "ns", s->c.key.ns);
 	ckpt_buf_puts(to, ",");
 	text_json_member(to, "id", s->c.key.id);
+}
+
+void show_notes(struct shown *s)
+{
+	for (size_t at = 0; at < s->warnings.n; at += strlen(s->warnings.p + at) + 1)
+		cli_note(s->cli, "%s", s->warnings.p + at);
 }

@@ -24,7 +24,7 @@ struct shown {
 	struct ckpt_value *values; /* what c.values points to, and its channels' names */
 	struct ckpt_buf names;
 	struct ckpt_buf key_bytes;
-	struct ckpt_buf warnings; /* JSON strings, each with a comma before it */
+	struct ckpt_buf warnings; /* texts, a NUL behind each */
 	size_t nwarnings;
 	bool corrupt; /* something could not be decoded: exit 8 */
 };
@@ -58,7 +58,15 @@ void show_deltas_free(struct shown *);
 int show_delta(struct shown *, size_t i, struct ckpt_buf *to);
 const char *show_delta_note(const struct shown *, size_t i); /* for people */
 
+/* Everything that is wrong with it, as warnings; < 0 if the store failed. */
+int show_judge(struct shown *);
+/* Could all of the state be read? */
+bool show_is_whole(const struct shown *);
+void show_verdict(struct shown *); /* for the end of the program, if it is damaged */
+
 int show_types(struct shown *);
+/* The object of all values, as in the document. */
+void show_values(struct shown *, struct ckpt_buf *to);
 int show_json(struct shown *);      /* the document */
 int show_porcelain(struct shown *); /* one line a channel */
 int show_text(struct shown *);      /* for people */

@@ -44,11 +44,10 @@ static void put_step_and_source(struct shown *s, struct ckpt_buf *to)
 
 /* ---- values and channels ----------------------------------------------------------------------------- */
 
-static void put_values(struct shown *s, struct ckpt_buf *to)
+void show_values(struct shown *s, struct ckpt_buf *to)
 {
 	const char *sep = "{";
 
-	key(to, "values");
 	if (s->c.opaque.p) {
 		show_value(s, to, s->c.type, s->c.opaque);
 		return;
@@ -302,7 +301,8 @@ static int put_document(struct shown *s, struct ckpt_buf *to)
 
 	put_head(s, to);
 	put_step_and_source(s, to);
-	put_values(s, to);
+	key(to, "values");
+	show_values(s, to);
 	put_channels(s, to);
 	key(to, "versions_seen");
 	show_member(s, to, "versions_seen");
@@ -321,8 +321,10 @@ static int put_document(struct shown *s, struct ckpt_buf *to)
 	rc = rc < 0 ? rc : put_subgraphs(s, to);
 	key(to, "warnings");
 	ckpt_buf_puts(to, "[");
-	if (s->nwarnings)
-		ckpt_buf_add(to, s->warnings.p + 1, s->warnings.n - 1);
+	for (size_t at = 0; at < s->warnings.n; at += strlen(s->warnings.p + at) + 1) {
+		ckpt_buf_puts(to, at ? "," : "");
+		ckpt_json_string(to, ckpt_view_of(s->warnings.p + at));
+	}
 	ckpt_buf_puts(to, "]}");
 	return rc;
 }

@@ -230,14 +230,6 @@ static void writes(struct shown *s, struct ckpt_buf *b)
 	}
 }
 
-void show_notes(struct shown *s)
-{
-	struct ckpt_view rest = { s->warnings.p, s->warnings.n }, name, value;
-
-	while (rest.p && next_part(&rest, &name, &value))
-		cli_note(s->cli, "%.*s", (int)value.n - 2, (const char *)value.p + 1);
-}
-
 int show_text(struct shown *s)
 {
 	struct ckpt_buf b = { 0 };

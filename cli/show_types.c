@@ -51,14 +51,16 @@ static void collect(struct shown *s, struct classes *all)
 	for (size_t i = 0; i < s->c.nvalues; i++) {
 		waste.n = 0;
 		if (s->c.values[i].type.p && show_wants(s, s->c.values[i].channel))
-			ckpt_render_value(&waste, s->c.values[i].type,
-					s->c.values[i].body, &r);
+			s->corrupt |= ckpt_render_value(&waste, s->c.values[i].type,
+						      s->c.values[i].body,
+						      &r) == CKPT_ECORRUPT;
 	}
 	for (size_t i = 0; i < s->c.nwrites; i++) {
 		waste.n = 0;
 		if (show_wants(s, s->c.writes[i].channel))
-			ckpt_render_value(&waste, s->c.writes[i].type,
-					s->c.writes[i].body, &r);
+			s->corrupt |= ckpt_render_value(&waste, s->c.writes[i].type,
+						      s->c.writes[i].body,
+						      &r) == CKPT_ECORRUPT;
 	}
 	ckpt_buf_free(&waste);
 }

@@ -252,3 +252,16 @@ EOF
 	same files "$(ls -A links)" here.db
 	same "side files" "$(ls -A "$dir")" store.db
 }
+
+@test "a store named by a link in another folder: side files are looked for beside the file" {
+	mkdir here there
+	cp "$FIXTURES"/py-hitl/wal/* here/
+	ln -s ../here/store.db there/x.db
+	md5sum here/* >before
+	apart ckpt -s there/x.db list --ids
+	is "$status" 0
+	has "$stdout" "wal-only"
+	md5sum here/* >after
+	cmp before after
+	is "$(ls there)" "x.db"
+}

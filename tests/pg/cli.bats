@@ -81,7 +81,16 @@ opens_by_itself() {
 	opens "postgresql://locked@/basic?passfile=$PWD/pass" "passfile=$PWD/pass user=locked dbname=basic"
 	PGPASSFILE=$PWD/pass opens "user=locked dbname=basic"
 	PGPASSWORD=s3cret opens "user=locked dbname=basic"
-	opens "postgresql://locked:s3cret@/basic" "password=s3cret user=locked dbname=basic"
+	local store
+	for store in "postgresql://locked:s3cret@/basic" "password=s3cret user=locked dbname=basic"; do
+		apart ckpt -s "$store" list --ids
+		is "$status" 0
+		has "$stderr" "can be seen by others"
+		export CKPT_STORE=$store
+		apart ckpt list --ids
+		unset CKPT_STORE
+		is "$status$stderr" 0
+	done
 }
 
 # ---- passwords ---------------------------------------------------------------------------------
