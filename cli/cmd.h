@@ -112,6 +112,8 @@ int opt_help(const struct cmd *, struct ckpt_buf *to); /* -h; cmd NULL: the prog
 
 /* Helpers shared by commands. */
 int cli_usage(struct cli *, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* Open a store besides cli->store, with the same options; the caller ends and closes it. */
+int cli_store_open(struct ckpt_store **out, struct cli *, const char *name);
 /* Exit code of a CKPT_E… code, and its name in error JSON. */
 int cli_exit_code(int code);
 const char *cli_error_name(int code);

@@ -18,8 +18,8 @@
 
 #define TRIES 3
 
-const struct cmd *const commands[] = { &cmd_list, &cmd_show, &cmd_help, &cmd_completion,
-	&cmd_doc, &cmd_complete, NULL };
+const struct cmd *const commands[] = { &cmd_list, &cmd_show, &cmd_diff, &cmd_help,
+	&cmd_completion, &cmd_doc, &cmd_complete, NULL };
 
 const struct cmd *cmd_find(const char *name)
 {
@@ -201,9 +201,8 @@ static bool on_stop(void *arg)
 	return sink_signal() != 0;
 }
 
-static int open_store(struct cli *cli)
+int cli_store_open(struct ckpt_store **out, struct cli *cli, const char *name)
 {
-	const char *name = cli->g.store ? cli->g.store : getenv("CKPT_STORE");
 	struct ckpt_config config = { .schema = cli->g.schema,
 		.layout = cli->g.layout,
 		.aes_key_file = cli->g.aes_key_file,
@@ -214,20 +213,26 @@ static int open_store(struct cli *cli)
 		.arg = cli,
 		.trace = cli->g.verbose >= 2 ? on_trace : NULL };
 	struct ckpt_about about;
-	int rc;
+	int rc = ckpt_store_open(out, name, &config, &cli->err);
+
+	if (rc < 0 || cli->g.verbose < 1 || ckpt_store_about(*out, &about) < 0)
+		return rc;
+	cli_note(cli, "store %s (%s, layout %s%s%s)", about.uri, about.engine,
+			about.layout, about.schema ? ", schema " : "",
+			about.schema ? about.schema : "");
+	return 0;
+}
+
+static int open_store(struct cli *cli)
+{
+	const char *name = cli->g.store ? cli->g.store : getenv("CKPT_STORE");
 
 	if (!name || !*name) {
 		cli_usage(cli, "no store given");
 		ckpt_hint(&cli->err, "-s STORE or CKPT_STORE");
 		return CKPT_EUSAGE;
 	}
-	rc = ckpt_store_open(&cli->store, name, &config, &cli->err);
-	if (rc < 0 || cli->g.verbose < 1 || ckpt_store_about(cli->store, &about) < 0)
-		return rc;
-	cli_note(cli, "store %s (%s, layout %s%s%s)", about.uri, about.engine,
-			about.layout, about.schema ? ", schema " : "",
-			about.schema ? about.schema : "");
-	return 0;
+	return cli_store_open(&cli->store, cli, name);
 }
 
 static void close_store(struct cli *cli)

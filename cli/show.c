@@ -32,7 +32,9 @@ void show_warn(struct shown *s, const char *fmt, ...)
 
 struct ckpt_render show_render(const struct shown *s)
 {
-	struct ckpt_render r = { .typed = s->o->typed, .reveal_secrets = s->o->reveal };
+	struct ckpt_render r = { .typed = s->o->typed,
+		.reveal_secrets = s->o->reveal,
+		.mark_sets = s->mark_sets };
 
 	if (s->o->max_value != CKPT_UNKNOWN)
 		r.max_value = (size_t)s->o->max_value;

@@ -26,7 +26,8 @@ struct shown {
 	struct ckpt_buf key_bytes;
 	struct ckpt_buf warnings; /* texts, a NUL behind each */
 	size_t nwarnings;
-	bool corrupt; /* something could not be decoded: exit 8 */
+	bool corrupt;   /* something could not be decoded: exit 8 */
+	bool mark_sets; /* for a reader that tells sets from lists */
 };
 
 /* How values are rendered under the command's options. */

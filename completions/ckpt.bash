@@ -75,7 +75,7 @@ _ckpt_file()
 
 _ckpt_commands()
 {
-	_ckpt_offer_all list show help completion
+	_ckpt_offer_all list show diff help completion
 }
 
 _ckpt_options()
@@ -83,6 +83,7 @@ _ckpt_options()
 	case $1 in
 	list) _ckpt_offer_all --all --thread --thread-glob --ns --since --until --idle --where --run-id --source --step --status --head --changed --long --graph --ids --limit --sort --reverse ;;
 	show) _ckpt_offer_all --thread --checkpoint --ns --channel --path --fold --raw --typed --reveal-secrets --max-value --types ;;
+	diff) _ckpt_offer_all --thread --checkpoint --ns --against --channel --path --mask --stat --name-only --patch --exit-code ;;
 	esac
 	_ckpt_offer_all --store --schema --layout --aes-key-file --lock-wait --json --ndjson --porcelain --quiet --verbose --color --time --no-pager --help --version
 }
@@ -111,6 +112,13 @@ _ckpt_value()
 	show:--channel) kind=none ;;
 	show:--path) kind=none ;;
 	show:--max-value) kind=none ;;
+	diff:--thread) kind=thread ;;
+	diff:--checkpoint) kind=checkpoint ;;
+	diff:--ns) kind=ns ;;
+	diff:--against) kind=file ;;
+	diff:--channel) kind=none ;;
+	diff:--path) kind=none ;;
+	diff:--mask) kind=none ;;
 	*:-s | *:--store) kind=file ;;
 	*:--schema) kind=none ;;
 	*:--layout) kind=none ;;
@@ -128,7 +136,8 @@ _ckpt_argument()
 	case $1 in
 	list) kind=thread ;;
 	show) kind=checkpoint ;;
-	help) kind='words list show help completion addresses environment exit-codes json layouts policies' ;;
+	diff) kind=checkpoint ;;
+	help) kind='words list show diff help completion addresses environment exit-codes json layouts policies' ;;
 	completion) kind='words bash zsh fish' ;;
 	esac
 }

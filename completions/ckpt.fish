@@ -48,10 +48,11 @@ function __ckpt_live
 end
 
 complete -c ckpt -f
-set -g __ckpt_with_value -s --store --schema --layout --aes-key-file --lock-wait --color --time --thread --thread-glob --ns --since --until --idle --where --run-id --source --step --status --changed --limit --sort --thread --checkpoint --ns --channel --path --max-value
+set -g __ckpt_with_value -s --store --schema --layout --aes-key-file --lock-wait --color --time --thread --thread-glob --ns --since --until --idle --where --run-id --source --step --status --changed --limit --sort --thread --checkpoint --ns --channel --path --max-value --thread --checkpoint --ns --against --channel --path --mask
 
 complete -c ckpt -n __ckpt_no_command -a list -d 'list threads, or the checkpoints of a thread'
 complete -c ckpt -n __ckpt_no_command -a show -d 'show one checkpoint: its values, channels and pending writes'
+complete -c ckpt -n __ckpt_no_command -a diff -d 'what changed between two checkpoints'
 complete -c ckpt -n __ckpt_no_command -a help -d 'read the manual of a command or a topic'
 complete -c ckpt -n __ckpt_no_command -a completion -d 'print the completion script of a shell'
 complete -c ckpt -s s -l store -r -F -d 'the store to read: file, URI or DSN (default: $CKPT_STORE)'
@@ -102,5 +103,17 @@ complete -c ckpt -n '__ckpt_using show' -l reveal-secrets -d 'print secret strin
 complete -c ckpt -n '__ckpt_using show' -l max-value -x -d 'values above SIZE are named, not shown (4KiB on a terminal)'
 complete -c ckpt -n '__ckpt_using show' -l types -d 'list the classes named in the payload'
 complete -c ckpt -n '__ckpt_using show' -k -a '(__ckpt_live checkpoint)'
-complete -c ckpt -n '__ckpt_using help' -a 'list show help completion addresses environment exit-codes json layouts policies'
+complete -c ckpt -n '__ckpt_using diff' -l thread -x -k -a '(__ckpt_live thread)' -d 'A is this thread, literally; never parsed as an address'
+complete -c ckpt -n '__ckpt_using diff' -l checkpoint -x -k -a '(__ckpt_live checkpoint)' -d 'with --thread: this checkpoint; \'\' is the newest'
+complete -c ckpt -n '__ckpt_using diff' -l ns -x -k -a '(__ckpt_live ns)' -d 'both in this namespace (default: the root)'
+complete -c ckpt -n '__ckpt_using diff' -l against -r -F -d 'B is in this store; without a B, what A names there'
+complete -c ckpt -n '__ckpt_using diff' -l channel -x -d 'only this channel, without metadata; repeatable'
+complete -c ckpt -n '__ckpt_using diff' -l path -x -d 'only below this JSON Pointer (/values/… or /metadata/…)'
+complete -c ckpt -n '__ckpt_using diff' -l mask -x -d 'leave out what has a pointer that matches (POSIX extended)'
+complete -c ckpt -n '__ckpt_using diff' -l stat -d 'how much changed in each channel, not what'
+complete -c ckpt -n '__ckpt_using diff' -l name-only -d 'pointers of what changed: channels and metadata members'
+complete -c ckpt -n '__ckpt_using diff' -l patch -d 'a JSON Patch (RFC 6902) that makes B out of A'
+complete -c ckpt -n '__ckpt_using diff' -l exit-code -d 'exit 1 if there are differences'
+complete -c ckpt -n '__ckpt_using diff' -k -a '(__ckpt_live checkpoint)'
+complete -c ckpt -n '__ckpt_using help' -a 'list show diff help completion addresses environment exit-codes json layouts policies'
 complete -c ckpt -n '__ckpt_using completion' -a 'bash zsh fish'

@@ -266,6 +266,7 @@ struct ckpt_view ckpt_short_id(struct ckpt_lineage *, size_t at);
 
 struct ckpt_render {
 	bool typed, reveal_secrets;
+	bool mark_sets;   /* a blank behind the bracket tells sets from lists: [ 1,2] */
 	size_t max_value; /* larger values become {"$opaque":…}; 0: no limit */
 	bool trailing;    /* out: bytes followed the value */
 	void (*seen)(void *arg, struct ckpt_view module,
@@ -334,6 +335,32 @@ bool ckpt_meta_where(struct ckpt_view meta, struct ckpt_view key, struct ckpt_vi
 /* A top-level member of JSON metadata: strings decoded into `to`, numbers and the rest as text. */
 bool ckpt_meta_text(struct ckpt_buf *to, struct ckpt_view meta, const char *name);
 bool ckpt_meta_int(int64_t *out, struct ckpt_view meta, const char *name);
+
+/* ---- differences ----------------------------------------------------------------------------- */
+
+enum ckpt_op { CKPT_ADD, CKPT_REMOVE, CKPT_REPLACE };
+struct ckpt_change {
+	enum ckpt_op op;
+	struct ckpt_view path;     /* JSON Pointer, as a JSON string with its quotes */
+	struct ckpt_view old, now; /* JSON text; NULL if there is none */
+};
+struct ckpt_compare {
+	struct ckpt_view path; /* only what this pointer finds; NULL: all */
+	bool patch; /* in the order and with the indexes of RFC 6902, sets as arrays; else
+	               indexes of a (ADD: of b), and members of a set are at "…/-" */
+	bool (*mask)(void *arg, const char *pointer); /* true: leave this out; or NULL */
+	void *arg;
+};
+struct ckpt_diff;
+/* What has to change in `a` to get `b`: JSON texts as ckpt_render_value writes them, with marked
+ * sets; the caller keeps them. CKPT_ENOTFOUND: neither has the path; CKPT_ECORRUPT: no JSON. */
+int ckpt_diff_open(struct ckpt_diff **out, struct ckpt_view a, struct ckpt_view b,
+		const struct ckpt_compare *);
+/* 1 and a change, 0 at the end; its views live until the next call. */
+int ckpt_diff_next(struct ckpt_diff *, struct ckpt_change *out);
+void ckpt_diff_close(struct ckpt_diff *);
+/* The text of a JSON string, decoded. */
+void ckpt_json_text(struct ckpt_buf *to, struct ckpt_view string);
 
 /* ---- times, durations, sizes ----------------------------------------------------------------- */
 

@@ -90,6 +90,16 @@ static bool write_string(struct ckpt_buf *buf, const struct token *t)
 
 /* ---- frames ---------------------------------------------------------------------------------- */
 
+static struct frame *top(struct render *r)
+{
+	return r->nframes ? &r->frames[r->nframes - 1] : NULL;
+}
+
+static bool at_key(const struct frame *f)
+{
+	return f && f->kind == TOKEN_MAP && f->n % 2 == 0;
+}
+
 struct frame *frame_push(struct render *r, enum token_kind kind)
 {
 	if (r->nframes == r->capframes) {
@@ -103,9 +113,12 @@ struct frame *frame_push(struct render *r, enum token_kind kind)
 		r->frames = p;
 		r->capframes = cap;
 	}
-	r->frames[r->nframes] = (struct frame){
-		.at = r->out->n, .seg = r->nsegs, .kind = (uint8_t)kind
-	};
+	r->frames[r->nframes] = (struct frame){ .at = r->out->n,
+		.seg = r->nsegs,
+		.kind = (uint8_t)kind,
+		.in_key = r->nframes &&
+		          (r->frames[r->nframes - 1].in_key ||
+					  at_key(&r->frames[r->nframes - 1])) };
 	return &r->frames[r->nframes++];
 }
 
@@ -124,16 +137,6 @@ bool seg_push(struct render *r, size_t at, size_t to)
 	}
 	r->segs[r->nsegs++] = (struct seg){ at, to };
 	return true;
-}
-
-static struct frame *top(struct render *r)
-{
-	return r->nframes ? &r->frames[r->nframes - 1] : NULL;
-}
-
-static bool at_key(const struct frame *f)
-{
-	return f && f->kind == TOKEN_MAP && f->n % 2 == 0;
 }
 
 static bool out_of_memory(const struct render *r)

@@ -47,6 +47,7 @@ struct frame {
 	int code;     /* EXT */
 	bool odd;     /* MAP: a key is not a string */
 	bool sort;    /* ARRAY: the members of a set */
+	bool in_key;  /* part of the key of a map */
 	bool lc;      /* MAP: may be an envelope */
 };
 

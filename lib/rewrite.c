@@ -159,6 +159,31 @@ static int by_text(const void *a, const void *b)
 	return ckpt_view_cmp(*(const struct ckpt_view *)a, *(const struct ckpt_view *)b);
 }
 
+/* The same order as without marks: sets among the members have a blank behind the bracket. */
+static int by_unmarked_text(const void *a, const void *b)
+{
+	const struct ckpt_view *v[2] = { a, b };
+	const char *p = v[0]->p, *q = v[1]->p, *p_end = p + v[0]->n, *q_end = q + v[1]->n;
+	bool quoted = false;
+
+	for (; p < p_end && q < q_end; p++, q++) {
+		if (*p != *q)
+			break;
+		if (quoted && *p == '\\') {
+			if (++p == p_end || ++q == q_end || *p != *q)
+				break;
+		} else if (*p == '"') {
+			quoted = !quoted;
+		} else if (*p == '[' && !quoted) {
+			p += p + 1 < p_end && p[1] == ' ';
+			q += q + 1 < q_end && q[1] == ' ';
+		}
+	}
+	if (p >= p_end || q >= q_end)
+		return (p < p_end) - (q < q_end);
+	return (uint8_t)*p < (uint8_t)*q ? -1 : 1;
+}
+
 void render_sorted(struct render *r, size_t seg)
 {
 	size_t i, n = r->nsegs - seg;
@@ -174,8 +199,11 @@ void render_sorted(struct render *r, size_t seg)
 
 		texts[i] = (struct ckpt_view){ r->out->p + s->at, s->to - s->at };
 	}
-	qsort(texts, n, sizeof(*texts), by_text);
-	ckpt_buf_puts(&r->tmp, "[");
+	qsort(texts, n, sizeof(*texts), r->opt->mark_sets ? by_unmarked_text : by_text);
+	/* not in keys, which are the same if their texts are */
+	ckpt_buf_puts(&r->tmp, r->opt->mark_sets && !r->frames[r->nframes - 1].in_key
+					       ? "[ "
+					       : "[");
 	for (i = 0; i < n; i++) {
 		ckpt_buf_puts(&r->tmp, i ? "," : "");
 		ckpt_buf_add(&r->tmp, texts[i].p, texts[i].n);
@@ -216,7 +244,7 @@ bool walk_open(struct walk *w, struct ckpt_view text)
 	if (!p || text.n < 2 || (*p != '[' && *p != '{'))
 		return false;
 	w->map = *p == '{';
-	w->p = p + 1;
+	w->p = p + 1 + (p[1] == ' '); /* the mark of a set */
 	w->end = p + text.n - 1;
 	return true;
 }
