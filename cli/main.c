@@ -186,7 +186,7 @@ static int scrub(struct cli *cli, int argc, char **argv)
 		memset(in_argv, 0, n);
 		memcpy(in_argv, shown.p, shown.n < n ? shown.n : n);
 		cli_note(cli, "a password on the command line can be seen by others; use "
-		              "a "
+			      "a "
 			      "passfile, a service file or CKPT_STORE");
 	}
 	ckpt_buf_free(&shown);

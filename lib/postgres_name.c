@@ -57,7 +57,7 @@ static const char *behind_password(const char *p)
 	p = strcasestr(p, "passw");
 	return p ? p + 5 +
 	                                       strspn(p + 5, "abcdefghijklmnopqrstuvwxyzA"
-	                                                     "BCDEFGHIJKLMNOPQRSTUVWXYZ_")
+							     "BCDEFGHIJKLMNOPQRSTUVWXYZ_")
 	         : NULL;
 }
 
@@ -66,7 +66,7 @@ static const char *authority(const char *name)
 {
 	const char *p = name + strspn(name, BLANKS);
 	size_t n = strspn(p, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456"
-	                     "789+.-");
+			     "789+.-");
 
 	if (!n || strncmp(p + n, ":/", 2) != 0)
 		return NULL;

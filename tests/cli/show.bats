@@ -14,10 +14,6 @@ setup() {
 	db=$(store py-hitl)
 }
 
-show() {
-	apart ckpt show -s "$db" "$@"
-}
-
 # finds ADDRESS ID [OPTION…]
 finds() {
 	local address=$1 id=$2
@@ -432,45 +428,6 @@ EOF
 	data 'd["data"]["writer"], [c["version"] for c in d["data"]["channels"] if c["name"] == "go"]' '["js", [4]]'
 	data 'd["store"]["writers"]' '["js"]'
 	data 'd["data"]["values"]["map"]' '{"$map": [["k", 1], [2, {"v": [1]}]]}'
-}
-
-# ---- damage -------------------------------------------------------------------------------------------
-
-@test "damage: what is bad is marked, the rest is shown, exit 8" {
-	local name
-	for name in bad-blob cut-blob deep-blob huge-length empty-blob; do
-		db=$(store broken/$name)
-		show 'edited-past@{cc508af2a129}' --json
-		same "$name" "$status" 8
-		data '"$corrupt" in str(d["data"]) or len(d["data"]["warnings"]) > 0' true
-		data 'd["data"]["id"], d["data"]["metadata"]["source"]' \
-			'["1f1a779a-0cc0-6456-8002-cc508af2a129", "loop"]'
-	done
-	db=$(store broken/bad-write)
-	show 'edited-past@{cc508af2a129}' --json
-	same bad-write "$status" 8
-	data 'd["data"]["values"]["log"]' '[0, 1, 2]' || data 'type(d["data"]["values"]["log"]).__name__' list
-}
-
-@test "unknown types are opaque, which is no error" {
-	db=$(store broken/unknown-type)
-	show 'edited-past@{cc508af2a129}' --json
-	same exit "$status" 0
-	data 'd["data"]["values"]["$opaque"]' cbor
-}
-
-@test "cycles end" {
-	db=$(store broken/cycle)
-	apart timeout 10 "$CKPT" show -s "$db" edited-past --json
-	[ "$status" = 0 ] || [ "$status" = 8 ]
-	apart timeout 10 "$CKPT" show -s "$db" edited-past~50
-	same exit "$status" 4
-	db=$(store broken/self-parent)
-	apart timeout 10 "$CKPT" show -s "$db" 'edited-past@{step:0}' --json
-	[ "$status" != 124 ]
-	db=$(store broken/delta-dangling)
-	apart timeout 10 "$CKPT" show -s "$db" interrupted --json
-	[ "$status" = 0 ] || [ "$status" = 8 ]
 }
 
 # ---- hostile content -------------------------------------------------------------------------------------

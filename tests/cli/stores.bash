@@ -86,3 +86,7 @@ listing() {
 	find "$1" -mindepth 1 -printf '%f %i %U:%G %m %s %T@\n' | LC_ALL=C sort
 	find "$1" -maxdepth 0 -printf '%i %U:%G %m %T@\n'
 }
+
+show() {
+	apart ckpt show -s "$db" "$@"
+}
