@@ -76,7 +76,7 @@ struct cli {
 	struct out *out; /* rows and documents; see out.h */
 	struct ckpt_error err;
 	struct ckpt_store *store;
-	char *own_store; /* the store's name, once its password is out of argv */
+	bool had_password; /* on the command line */
 	struct ckpt_error
 			verdict; /* of an answer that was given, but is not good: exit 8 */
 	int64_t now;             /* ns, taken once */

@@ -163,34 +163,37 @@ static void on_trace(void *arg, const char *line)
 	say("sql: ", line);
 }
 
-/* A password on the command line is there for every process to see: keep it in memory alone. */
-static int scrub(struct cli *cli, int argc, char **argv)
+/* The words in memory of our own; a password among them leaves the command line, where every
+ * process can see it. */
+static char **take_words(struct cli *cli, int argc, char **argv)
 {
-	struct ckpt_buf shown = { 0 };
-	size_t n = cli->g.store ? strlen(cli->g.store) : 0;
-	bool given = false;
+	char **words = calloc((size_t)argc + 1, sizeof(*words));
+	bool hidden = false, failed = !words;
 
-	for (int i = 1; n && i < argc; i++)
-		given = given ||
-		        (cli->g.store >= argv[i] &&
-					cli->g.store <= argv[i] + strlen(argv[i]));
-	if (given && ckpt_store_shown(&shown, cli->g.store) && !shown.failed) {
-		char *in_argv = (char *)(uintptr_t)cli->g.store;
+	for (int i = 0; words && i < argc; i++) {
+		struct ckpt_buf shown = { 0 };
+		size_t n = strlen(argv[i]);
 
-		cli->own_store = strdup(in_argv);
-		if (!cli->own_store) {
-			ckpt_buf_free(&shown);
-			return ckpt_fail(&cli->err, CKPT_ENOMEM, "out of memory");
+		words[i] = strdup(argv[i]);
+		if (words[i] && ckpt_store_shown(&shown, words[i]) && !shown.failed) {
+			memset(argv[i], 0, n);
+			memcpy(argv[i], shown.p, shown.n < n ? shown.n : n);
+			hidden = true;
 		}
-		cli->g.store = cli->own_store;
-		memset(in_argv, 0, n);
-		memcpy(in_argv, shown.p, shown.n < n ? shown.n : n);
-		cli_note(cli, "a password on the command line can be seen by others; use "
-			      "a "
-			      "passfile, a service file or CKPT_STORE");
+		ckpt_buf_free(&shown);
+		failed = failed || !words[i];
 	}
-	ckpt_buf_free(&shown);
-	return 0;
+	if (failed)
+		ckpt_fail(&cli->err, CKPT_ENOMEM, "out of memory");
+	cli->had_password = hidden;
+	return words;
+}
+
+static void free_words(char **words, int argc)
+{
+	for (int i = 0; words && i < argc; i++)
+		free(words[i]);
+	free(words);
 }
 
 /* ---- one run ------------------------------------------------------------------------------- */
@@ -390,10 +393,12 @@ static int start(struct cli *cli, int argc, char **argv)
 {
 	int rc = opt_parse(cli, argc, argv);
 
-	if (rc >= 0)
-		rc = scrub(cli, argc, argv);
 	if (rc < 0)
 		return settle(cli, rc);
+	if (cli->had_password && cli->cmd && cli->cmd->needs_store)
+		cli_note(cli, "a password on the command line can be seen by others; use "
+			      "a "
+			      "passfile, a service file or CKPT_STORE");
 	if (cli->g.version)
 		return put_version(cli);
 	if (cli->g.help)
@@ -407,10 +412,12 @@ int main(int argc, char **argv)
 {
 	struct cli cli = { .now = ckpt_now() };
 	bool lost_reader;
+	char **words;
 	int rc;
 
 	tidy_process();
-	rc = start(&cli, argc, argv);
+	words = take_words(&cli, argc, argv);
+	rc = cli.err.code ? settle(&cli, CKPT_ENOMEM) : start(&cli, argc, words);
 	lost_reader = cli.out && cli.out->lost == EPIPE;
 	/* completion must never disturb the line that is being typed */
 	if (cli.cmd == &cmd_complete)
@@ -420,12 +427,12 @@ int main(int argc, char **argv)
 	if (cli.cmd != &cmd_complete && cli.err.code &&
 			!(lost_reader && cli.err.code == CKPT_EIO)) {
 		put_error(&cli.err);
-		if (wants_json(&cli, argc, argv))
+		if (words && wants_json(&cli, argc, words))
 			put_error_json(&cli.err);
 	}
 	close_store(&cli);
 	sink_free(&cli);
 	opt_release(&cli);
-	free(cli.own_store);
+	free_words(words, argc);
 	return rc;
 }
