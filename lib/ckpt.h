@@ -1,5 +1,6 @@
 /*
- * ckpt.h - the public face of libckpt: every type, function and ownership rule.
+ * ckpt.h - the public face of libckpt: every type, function and ownership rule; with its parts
+ * ckpt_base.h (bytes, errors, times) and ckpt_value.h (values as JSON, differences). Include this.
  *
  * A store is a sorted stream of checkpoints; every command is a fold over that stream.
  *
@@ -10,76 +11,10 @@
  * store or lineage returns lives as long as it. The library never prints, exits or installs
  * signal handlers, and it has no globals.
  */
-/* clang-format off: set by hand, to be read */
 #ifndef CKPT_H
 #define CKPT_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
-/* ---- bytes -------------------------------------------------------------------------------- */
-
-struct ckpt_view {
-	const void *p; /* NULL means SQL NULL or "not there"; "" with n == 0 is empty */
-	size_t n;      /* bytes; they may hold NUL */
-};
-
-#define CKPT_LIT(s) ((struct ckpt_view){ "" s, sizeof(s) - 1 })
-struct ckpt_view ckpt_view_of(const char *s); /* of a C string; NULL gives a NULL view */
-int ckpt_view_cmp(struct ckpt_view a,
-		struct ckpt_view b); /* byte order; NULL sorts first */
-bool ckpt_view_eq(struct ckpt_view a, struct ckpt_view b);
-
-/* A growing byte string the caller owns. Zero-initialise; ckpt_buf_free at the end. A failed
- * allocation sets `failed`, after which every addition is ignored: check once, at the end. */
-struct ckpt_buf {
-	char *p;
-	size_t n, cap;
-	bool failed;
-};
-void ckpt_buf_add(struct ckpt_buf *, const void *p, size_t n);
-void ckpt_buf_puts(struct ckpt_buf *, const char *s);
-void ckpt_buf_addf(struct ckpt_buf *, const char *fmt, ...)
-		__attribute__((format(printf, 2, 3)));
-void ckpt_buf_free(struct ckpt_buf *);
-struct ckpt_view ckpt_buf_view(const struct ckpt_buf *);
-
-/* ---- errors ------------------------------------------------------------------------------- */
-
-enum ckpt_code {
-	CKPT_OK = 0,
-	CKPT_EUSAGE = -1,       /* wrong words; nothing was opened */
-	CKPT_EMISSING = -2,     /* no such store */
-	CKPT_EUNSUPPORTED = -3, /* a store, but of no layout that is known */
-	CKPT_EBUSY = -4,        /* locked, timed out, changed under a reader: try again */
-	CKPT_ECONNECT = -5,     /* refused or unauthenticated */
-	CKPT_ENOTFOUND = -6,    /* a literal name is not there */
-	CKPT_EAMBIGUOUS = -7,   /* a name that fits more than one thing */
-	CKPT_EREFUSED = -8,     /* a safety rule says no */
-	CKPT_ECORRUPT = -9,     /* undecodable or damaged */
-	CKPT_EINCOMPLETE = -10, /* finished, but something was left out */
-	CKPT_EIO = -11,         /* reading or writing failed, disk full, output lost */
-	CKPT_ENOMEM = -12,
-	CKPT_EINTERRUPTED = -13, /* stopped by a signal */
-	CKPT_EINTERNAL = -14     /* a bug in this library */
-};
-
-struct ckpt_error {
-	int code;       /* CKPT_OK or the first failure */
-	char text[500]; /* one line, lower case, no full stop; store text is escaped */
-	char hint[400]; /* what to do about it, lines separated by \n; may be empty */
-};
-
-/* Record a failure unless one is already there; returns `code`. The text is made harmless:
- * control and bidi characters are escaped. */
-int ckpt_fail(struct ckpt_error *, int code, const char *fmt, ...)
-		__attribute__((format(printf, 3, 4)));
-/* Add a hint line to a failure just recorded. */
-void ckpt_hint(struct ckpt_error *, const char *fmt, ...)
-		__attribute__((format(printf, 2, 3)));
-/* A view as printable text for messages, cut after `max` bytes; lives in `to`. */
-const char *ckpt_show_name(char to[static 200], struct ckpt_view name);
+#include "ckpt_base.h"
 
 /* ---- records ------------------------------------------------------------------------------ */
 
@@ -262,118 +197,8 @@ int ckpt_thread_find(struct ckpt_key *out, struct ckpt_store *, struct ckpt_view
 /* Digits of the short id of links[at], unique in its namespace; a view of the full id. */
 struct ckpt_view ckpt_short_id(struct ckpt_lineage *, size_t at);
 
-/* ---- values as JSON ------------------------------------------------------------------------ */
-
-struct ckpt_render {
-	bool typed, reveal_secrets;
-	bool mark_sets;   /* a blank behind the bracket tells sets from lists: [ 1,2] */
-	size_t max_value; /* larger values become {"$opaque":…}; 0: no limit */
-	bool trailing;    /* out: bytes followed the value */
-	void (*seen)(void *arg, struct ckpt_view module,
-			struct ckpt_view name); /* or NULL */
-	void *arg;
-};
-/* Append one stored value as compact JSON. CKPT_ECORRUPT: it was rendered as {"$corrupt":…}. */
-int ckpt_render_value(struct ckpt_buf *, struct ckpt_view type, struct ckpt_view body,
-		struct ckpt_render *);
-/* The member `name` of a stored map ("msgpack" or "json"); false if not there. */
-bool ckpt_value_member(struct ckpt_view *out, struct ckpt_view type,
-		struct ckpt_view body, const char *name);
-/* A string in JSON quotes; control, escape and bidi characters become \uXXXX. Bytes that are not
- * UTF-8 become U+FFFD, and false is returned: the caller adds the "_b64" twin. */
-bool ckpt_json_string(struct ckpt_buf *, struct ckpt_view);
-void ckpt_base64(struct ckpt_buf *, struct ckpt_view);
-/* Follow a JSON Pointer (the part after /values or /metadata, or "") into JSON text. */
-bool ckpt_pointer_find(
-		struct ckpt_view *out, struct ckpt_view json, struct ckpt_view pointer);
-/* What a pointer that begins /values/ or /metadata/ finds in a checkpoint (VALUES), as JSON text
- * added to `to`. 1 found, 0 not there, < 0: CKPT_ECORRUPT was rendered, CKPT_ENOMEM. */
-int ckpt_checkpoint_path(struct ckpt_buf *to, const struct ckpt_checkpoint *,
-		struct ckpt_view pointer, struct ckpt_render *);
-/* JSON array of the nodes whose step made this checkpoint (VALUES): those that saw the newest
- * versions. Empty for input, updates and forks. */
-void ckpt_nodes_json(struct ckpt_buf *to, const struct ckpt_checkpoint *);
-/* Where the value of each channel is: places[i] for values[i] becomes CKPT_DELTA if there is none
- * and the channel is a DeltaChannel, CKPT_LOST if only the mark of its snapshot is left, else
- * stays. Reads on in the namespace only if it must. */
-int ckpt_delta_places(struct ckpt_store *, const struct ckpt_checkpoint *,
-		enum ckpt_place *places);
-
-enum ckpt_delta_how {
-	CKPT_DELTA_ROWS,    /* {"$delta":{"snapshot","snapshot_id","writes"}} */
-	CKPT_DELTA_CERTAIN, /* the value that LangGraph loads, whatever its reducer */
-	CKPT_DELTA_GUESS    /* made by `rule` */
-};
-/* How a delta channel's value came about. Ended by ckpt_delta_free. */
-struct ckpt_delta {
-	enum ckpt_delta_how how;
-	const char *rule;     /* GUESS: how it was made; ROWS: why it was not, or NULL */
-	size_t writes;        /* that were read */
-	struct ckpt_buf seed; /* the checkpoint where the value is stored; n 0: none */
-	struct ckpt_buf missing; /* the parent that is named but not in the store; n 0: none */
-	bool ring;               /* the parents come round again */
-	bool lost;               /* of the stored value only PostgreSQL's mark is left */
-};
-/* The value of a channel without one, from its chain of parents: appended as JSON. With `fold`
- * as a guess where nothing is certain. CKPT_ECORRUPT: something of it cannot be decoded, or is
- * lost. */
-int ckpt_delta_value(struct ckpt_buf *to, struct ckpt_store *,
-		const struct ckpt_checkpoint *, struct ckpt_view channel,
-		struct ckpt_render *, bool fold, struct ckpt_delta *out);
-void ckpt_delta_free(struct ckpt_delta *);
-/* Delta channels of JavaScript that have no version here, and may hold something all the same:
- * names are added, each with a NUL behind it. */
-int ckpt_delta_unversioned(struct ckpt_buf *names, struct ckpt_store *,
-		const struct ckpt_checkpoint *);
-uint64_t ckpt_hash(struct ckpt_view); /* XXH3, for comparing in memory */
-/* Which language wrote a container: CKPT_PYTHON, CKPT_JS or 0 (VALUES). */
-unsigned ckpt_writer(const struct ckpt_checkpoint *);
-/* Is a class on LangGraph's list of types that its strict mode revives? */
-bool ckpt_type_safe(struct ckpt_view module, struct ckpt_view name);
-/* Metadata condition K=V of `--where` (cli manual): does this metadata fulfil it? */
-bool ckpt_meta_where(struct ckpt_view meta, struct ckpt_view key, struct ckpt_view value);
-/* A top-level member of JSON metadata: strings decoded into `to`, numbers and the rest as text. */
-bool ckpt_meta_text(struct ckpt_buf *to, struct ckpt_view meta, const char *name);
-bool ckpt_meta_int(int64_t *out, struct ckpt_view meta, const char *name);
-
-/* ---- differences ----------------------------------------------------------------------------- */
-
-enum ckpt_op { CKPT_ADD, CKPT_REMOVE, CKPT_REPLACE };
-struct ckpt_change {
-	enum ckpt_op op;
-	struct ckpt_view path;     /* JSON Pointer, as a JSON string with its quotes */
-	struct ckpt_view old, now; /* JSON text; NULL if there is none */
-};
-struct ckpt_compare {
-	struct ckpt_view path; /* only what this pointer finds; NULL: all */
-	bool patch; /* in the order and with the indexes of RFC 6902, sets as arrays; else
-	               indexes of a (ADD: of b), and members of a set are at "…/-" */
-	bool (*mask)(void *arg, const char *pointer); /* true: leave this out; or NULL */
-	void *arg;
-};
-struct ckpt_diff;
-/* What has to change in `a` to get `b`: JSON texts as ckpt_render_value writes them, with marked
- * sets; the caller keeps them. CKPT_ENOTFOUND: neither has the path; CKPT_ECORRUPT: no JSON. */
-int ckpt_diff_open(struct ckpt_diff **out, struct ckpt_view a, struct ckpt_view b,
-		const struct ckpt_compare *);
-/* 1 and a change, 0 at the end; its views live until the next call. */
-int ckpt_diff_next(struct ckpt_diff *, struct ckpt_change *out);
-void ckpt_diff_close(struct ckpt_diff *);
-/* The text of a JSON string, decoded. */
-void ckpt_json_text(struct ckpt_buf *to, struct ckpt_view string);
-
-/* ---- times, durations, sizes ----------------------------------------------------------------- */
-
-int64_t ckpt_now(void);                       /* ns since 1970 UTC */
-int64_t ckpt_time_of_id(struct ckpt_view id); /* UUIDv6, or CKPT_UNKNOWN */
-bool ckpt_time_parse(int64_t *out, struct ckpt_view text,
-		int64_t now);                         /* RFC 3339, date, now-7d */
-void ckpt_time_print(char out[static 40], int64_t t); /* RFC 3339 UTC, zeros cut, Z */
-bool ckpt_duration_parse(
-		int64_t *out, const char *text); /* 0 90s 15min 36h 7d 2w; `m` refused */
-bool ckpt_size_parse(
-		int64_t *out, const char *text); /* 10MB, 10MiB; a unit is required */
-
 const char *ckpt_version(void);
+
+#include "ckpt_value.h"
 
 #endif
