@@ -85,6 +85,8 @@ int show_judge(struct shown *s)
 		s->corrupt = true;
 		show_warn(s, "the checkpoint cannot be decoded beyond byte %zu: %s",
 				s->c.broken_at, s->c.broken_why);
+	} else if (s->c.trailing) {
+		show_warn(s, "bytes follow the checkpoint; LangGraph ignores them");
 	} else if (s->c.opaque.p) {
 		show_warn(s, "the state is of type %s: it is not looked into",
 				ckpt_show_name(name, s->c.type));

@@ -97,6 +97,7 @@ struct ckpt_checkpoint {
 			opaque; /* VALUES; the container where it cannot be split, else NULL */
 	const char *broken_why; /* NULL, or why: then `values` holds what came before */
 	size_t broken_at;       /* offset of the fault in the container */
+	bool trailing; /* VALUES; bytes follow the container; the library ignores them */
 
 	const struct ckpt_write
 			*writes; /* pick.writes; in (path, task, idx) byte order */

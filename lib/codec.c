@@ -294,6 +294,11 @@ int codec_split(struct ckpt_checkpoint *out, struct ckpt_view body, struct arena
 		if (!s->members && !s->values.n)
 			out->opaque = body;
 	}
+	/* white space may follow JSON, nothing may follow msgpack */
+	while (s->json && !out->broken_why && s->r.at < s->r.end &&
+			memchr(" \t\r\n", *s->r.at, 4))
+		s->r.at++;
+	out->trailing = !out->broken_why && s->r.at < s->r.end;
 	reader_done(&s->r);
 	if (finish_skeleton(s, out) < 0)
 		return err->code;

@@ -37,6 +37,13 @@ print(json.load(open(sys.argv[1]))["id"])' "$FIXTURES/broken/$1/oracle.json")
 	has "$stderr" "in what can be read"
 }
 
+@test "bytes behind a whole checkpoint are told, and no error" {
+	damaged trailing-bytes
+	apart ckpt -s "$store" show --thread edited-past --checkpoint "$at" --json
+	is "$status" 0
+	has "$stdout" "bytes follow"
+}
+
 @test "--max-value is for the value that --path finds" {
 	apart ckpt -s "$(store py-basic)" show big-message --path /values/messages/0/content --max-value 10B
 	is "$status" 0
