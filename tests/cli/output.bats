@@ -71,7 +71,7 @@ assert len(d["data"]) == 13 and d["summary"]["threads"] == 13, d["summary"]
 }
 
 @test "a full disk is exit 9 with a message" {
-	[ -e /dev/full ] || skip "no /dev/full"
+	[ -e /dev/full ]
 	for form in "" --json --ndjson; do
 		status=0
 		"$CKPT" list $form >/dev/full 2>err || status=$?
@@ -101,7 +101,7 @@ assert len(d["data"]) == 13 and d["summary"]["threads"] == 13, d["summary"]
 }
 
 @test "hostile names reach neither terminal nor pipe as they are" {
-	python3 - hostile.db <<'END' || skip "no python3"
+	python3 - hostile.db <<'END'
 import sqlite3, sys
 db = sqlite3.connect(sys.argv[1])
 db.execute("CREATE TABLE checkpoints (thread_id TEXT NOT NULL, checkpoint_ns TEXT NOT NULL "

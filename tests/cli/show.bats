@@ -298,7 +298,7 @@ EOF
 }
 
 @test "--raw is refused on a terminal" {
-	command -v script >/dev/null || skip "no script(1)"
+	command -v script >/dev/null
 	apart script -qec "'$CKPT' show -s '$db' forked --channel n --raw" /dev/null
 	same exit "$status" 7
 }

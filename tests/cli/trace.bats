@@ -85,12 +85,12 @@ EOF
 }
 
 other_user() {
-	[ "$(id -u)" = 0 ] || skip "only root can become another user"
+	[ "$(id -u)" = 0 ]
 	as=(setpriv --reuid=65534 --regid=65534 --clear-groups)
-	"${as[@]}" test -x "$CKPT" || skip "another user cannot run $CKPT"
+	"${as[@]}" test -x "$CKPT"
 	chmod 755 "$BATS_RUN_TMPDIR" "$BATS_RUN_TMPDIR"/* "$BATS_TEST_TMPDIR" "$dir"
 	chmod 644 "$dir"/*
-	"${as[@]}" test -r "$db" || skip "another user cannot read $db"
+	"${as[@]}" test -r "$db"
 }
 
 @test "rollback journal" {
