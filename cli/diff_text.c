@@ -143,23 +143,9 @@ static void put_calls(struct ckpt_buf *to, struct ckpt_view calls)
 /* {"type":"tool","name":"refund","content":"ok"} as: ToolMessage   refund: "ok" */
 static bool put_message(struct ckpt_buf *to, struct ckpt_view json)
 {
-	static const char *const kinds[][2] = {
-		{ "\"human\"", "HumanMessage" },
-		{ "\"ai\"", "AIMessage" },
-		{ "\"tool\"", "ToolMessage" },
-		{ "\"system\"", "SystemMessage" },
-		{ "\"remove\"", "RemoveMessage" },
-	};
-	struct ckpt_view type, content, more;
-	const char *kind = NULL;
+	struct ckpt_view content, more;
+	const char *kind = text_message_class(json, &content);
 
-	if (!starts(json, '{') || !ckpt_pointer_find(&type, json, CKPT_LIT("/type")) ||
-			!ckpt_pointer_find(&content, json, CKPT_LIT("/content")))
-		return false;
-	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
-		if (ckpt_view_eq(type, ckpt_view_of(kinds[i][0])))
-			kind = kinds[i][1];
-	}
 	if (!kind)
 		return false;
 	ckpt_buf_addf(to, "%-13s ", kind);

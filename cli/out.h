@@ -68,8 +68,7 @@ void out_discard(struct cli *);
 enum out_form { FORM_TEXT, FORM_PORCELAIN, FORM_JSON, FORM_NDJSON };
 enum out_form out_form_of(const struct cli *);
 bool out_is_terminal(const struct cli *); /* a person reads stdout (or CKPT_FORCE_TTY) */
-bool out_color(const struct cli *);
-int out_width(const struct cli *); /* columns of the terminal, 80 if unknown */
+int out_width(const struct cli *);        /* columns of the terminal, 80 if unknown */
 const char *out_style(const struct cli *, const char *sgr); /* "\033[1m" or "" */
 
 /* Text made harmless for a person (\u{1b}, \xHH), at most `width` columns (0: all) ending in …. */
@@ -77,6 +76,8 @@ void text_safe(struct ckpt_buf *to, struct ckpt_view v, size_t width);
 size_t text_width(struct ckpt_view v);              /* columns it takes */
 void text_size(struct ckpt_buf *to, int64_t bytes); /* 2.1 MB */
 void text_time(struct ckpt_buf *to, int64_t t, int64_t now, bool iso); /* 2 min ago */
+/* The class of a message's JSON, {"type":"ai","content":…}, and its content; NULL: it is none. */
+const char *text_message_class(struct ckpt_view json, struct ckpt_view *content);
 /* Porcelain cell: \t \n \\ \xHH. */
 void text_porcelain(struct ckpt_buf *to, struct ckpt_view v);
 /* A JSON string plus, if its bytes are not UTF-8, the twin member ,"KEY_b64":"…". */

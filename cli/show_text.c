@@ -72,23 +72,9 @@ static void line(struct shown *s, struct ckpt_buf *b)
 /* A message: {"type":"ai","content":…,"tool_calls":[…]} */
 static bool message(struct ckpt_buf *to, struct ckpt_view json, size_t width)
 {
-	static const char *const kinds[][2] = {
-		{ "\"human\"", "HumanMessage" },
-		{ "\"ai\"", "AIMessage" },
-		{ "\"tool\"", "ToolMessage" },
-		{ "\"system\"", "SystemMessage" },
-		{ "\"remove\"", "RemoveMessage" },
-	};
-	struct ckpt_view type, content, calls, name;
-	const char *kind = NULL;
+	struct ckpt_view content, calls, name;
+	const char *kind = text_message_class(json, &content);
 
-	if (!starts(json, '{') || !ckpt_pointer_find(&type, json, CKPT_LIT("/type")) ||
-			!ckpt_pointer_find(&content, json, CKPT_LIT("/content")))
-		return false;
-	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
-		if (ckpt_view_eq(type, ckpt_view_of(kinds[i][0])))
-			kind = kinds[i][1];
-	}
 	if (!kind)
 		return false;
 	ckpt_buf_addf(to, "%-14s ", kind);

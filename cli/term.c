@@ -74,11 +74,6 @@ bool out_is_terminal(const struct cli *cli)
 	return cli->out->terminal;
 }
 
-bool out_color(const struct cli *cli)
-{
-	return cli->out->color;
-}
-
 int out_width(const struct cli *cli)
 {
 	return cli->out->width;

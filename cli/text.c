@@ -240,3 +240,25 @@ void text_json_member(struct ckpt_buf *to, const char *key, struct ckpt_view v)
 		ckpt_buf_puts(to, "\"");
 	}
 }
+
+const char *text_message_class(struct ckpt_view json, struct ckpt_view *content)
+{
+	static const char *const kinds[][2] = {
+		{ "\"human\"", "HumanMessage" },
+		{ "\"ai\"", "AIMessage" },
+		{ "\"tool\"", "ToolMessage" },
+		{ "\"system\"", "SystemMessage" },
+		{ "\"remove\"", "RemoveMessage" },
+	};
+	struct ckpt_view type;
+
+	if (!json.n || *(const char *)json.p != '{' ||
+			!ckpt_pointer_find(&type, json, CKPT_LIT("/type")) ||
+			!ckpt_pointer_find(content, json, CKPT_LIT("/content")))
+		return NULL;
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		if (ckpt_view_eq(type, ckpt_view_of(kinds[i][0])))
+			return kinds[i][1];
+	}
+	return NULL;
+}

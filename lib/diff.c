@@ -7,7 +7,6 @@
  * Knows no store.
  */
 #include <string.h>
-#include <xxhash.h>
 
 #include "diff.h"
 #include "token.h"
@@ -106,7 +105,7 @@ static void hash_keys(const struct tree *t, struct item *items, uint32_t n)
 	for (uint32_t i = 0; i < n; i++) {
 		struct ckpt_view key = tree_key(t, items[i].node);
 
-		items[i].key = XXH3_64bits(key.p, key.n);
+		items[i].key = ckpt_hash(key);
 	}
 	qsort(items, n, sizeof(*items), diff_by_key);
 }

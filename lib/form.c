@@ -5,11 +5,10 @@
  * that does not fit its parts says so, and the payload is shown as it is stored. Which class
  * has which form is in ext.c.
  */
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <xxhash.h>
 
+#include "hash.h"
 #include "render.h"
 
 /* What today's library gives an interrupt that was stored without any id. */
@@ -331,7 +330,7 @@ static bool write_send(struct ckpt_buf *out, const struct parts *parts)
 static bool write_ns_id(struct render *r, struct ckpt_view ns)
 {
 	struct ckpt_view none, item;
-	XXH128_hash_t hash;
+	char hex[33];
 	struct token t;
 	struct walk w;
 	bool good = true;
@@ -350,9 +349,8 @@ static bool write_ns_id(struct render *r, struct ckpt_view ns)
 	}
 	if (!good || r->names.failed)
 		return false;
-	hash = XXH3_128bits(r->names.p ? r->names.p : "", r->names.n);
-	ckpt_buf_addf(&r->tmp, "\"%016" PRIx64 "%016" PRIx64 "\"", (uint64_t)hash.high64,
-			(uint64_t)hash.low64);
+	hash_hex128(hex, ckpt_buf_view(&r->names));
+	ckpt_buf_addf(&r->tmp, "\"%s\"", hex);
 	return true;
 }
 

@@ -7,7 +7,6 @@
  */
 #include <stdlib.h>
 #include <string.h>
-#include <xxhash.h>
 
 #include "render.h"
 
@@ -139,8 +138,7 @@ bool map_rewrite(struct render *r, const struct frame *f)
 	for (i = 0; i < n; i++) {
 		struct ckpt_view key = key_text(r, f->seg + i);
 
-		pairs[i] = (struct pair){ XXH3_64bits(key.p, key.n), key, f->seg + i,
-			f->seg + i };
+		pairs[i] = (struct pair){ ckpt_hash(key), key, f->seg + i, f->seg + i };
 	}
 	rewrite = find_duplicates(pairs, n) || f->odd;
 	if (rewrite) {

@@ -125,7 +125,8 @@ finds() {
 	show --thread 'a~1' --json
 	works
 	data 'd["data"]["thread"]' 'a~1'
-	finds 'a@{1f1}~0' 1f1b4863-9971-658f-8001-7f2ca1548de7 || true
+	show 'a@{1f1}~0'
+	fails 4 "matches 3 checkpoints of 'a'"
 	finds 'tenant:7:alice' 1f1b4863-9e88-6baa-8001-66a792402957
 	finds 'user@example.com~1' 1f1b4863-9517-6d2e-8000-0ff380c3a8b1
 }
