@@ -90,6 +90,7 @@ struct ckpt_checkpoint {
 	struct ckpt_view meta;      /* META; JSON text, or NULL */
 	struct ckpt_view meta_type; /* META; CKPT_META_TYPE */
 
+	struct ckpt_view body;     /* VALUES; the container whole, as it is stored */
 	struct ckpt_view skeleton; /* VALUES; the container without its channel values */
 	const struct ckpt_value *values; /* VALUES; in the order of the container */
 	size_t nvalues;
@@ -137,11 +138,29 @@ int ckpt_store_open(struct ckpt_store **out, const char *name, const struct ckpt
 int ckpt_store_about(struct ckpt_store *, struct ckpt_about *out);
 /* A store's name as it may be printed; true if a password was masked in it. */
 bool ckpt_store_shown(struct ckpt_buf *to, const char *name);
+/* The room a store takes, in bytes; CKPT_UNKNOWN where it cannot be told. */
+struct ckpt_space {
+	int64_t file; /* SQLite: the file; PostgreSQL: tables with TOAST and indexes */
+	int64_t wal;  /* written ahead, not yet in the file */
+	int64_t reclaimable; /* free pages; PostgreSQL: estimated from dead rows */
+};
+int ckpt_store_space(struct ckpt_store *, struct ckpt_space *out);
 /* True if what is read only counts after ckpt_store_end says so: hold output back until then. */
 bool ckpt_store_tentative(const struct ckpt_store *);
 /* End the snapshot. CKPT_EBUSY: the store changed while it was read without locks. */
 int ckpt_store_end(struct ckpt_store *);
 void ckpt_store_close(struct ckpt_store *);
+
+enum ckpt_rows {         /* what a scan gives */
+	CKPT_WHOLE,      /* checkpoints, in the order of their keys */
+	CKPT_STORED,     /* checkpoint rows alone, in the order in which they lie */
+	CKPT_WRITE_ROWS, /* writes alone as they lie: the key of each's checkpoint, and
+	                      writes[0]; bodies with VALUES, sizes with LINKS */
+	CKPT_BLOB_ROWS, /* blobs alone, by thread, ns, channel, version: key without id, and
+	                      values[0]; blobs_all is the size; none where values are inline */
+	CKPT_STRAY_WRITES, /* like WRITE_ROWS, of checkpoints that are not there; by key */
+	CKPT_STRAY_BLOBS /* like BLOB_ROWS, those that no checkpoint of their namespace names */
+};
 
 /* Which checkpoints, how deep. A part of the key with p == NULL means any; ns "" is the root
  * namespace. Order: thread, namespace, id, as bytes; all three descending if `descending`. */
@@ -150,6 +169,8 @@ struct ckpt_pick {
 	struct ckpt_view from,
 			upto; /* only ids in these bounds; they need thread and ns */
 	enum ckpt_depth depth;
+	enum ckpt_rows rows;
+	bool apart; /* leave blobs unread: such values have a version, no type and no body */
 	bool writes; /* pending writes too; their bodies only with VALUES */
 	bool sizes;  /* sizes too; PostgreSQL has to unpack rows for them */
 	bool newest; /* "descending" as the saver's own database orders ids */
