@@ -26,44 +26,12 @@ static void sql_close(struct ckpt_store *store)
 	free(s);
 }
 
-/* The key of encrypted rows: from a file, which must be right, or from the environment, where an
- * unfit one may be meant for something else. */
-static int take_key(struct sql_store *s, const struct ckpt_config *config)
-{
-	struct ckpt_error *err = s->base.err, unfit = { 0 };
-	struct ckpt_buf key = { 0 };
-
-	if (config->aes_key_file) {
-		if (crypt_key_from_file(&key, config->aes_key_file, err) == 0)
-			crypt_new(&s->crypt, ckpt_buf_view(&key), err);
-		if (key.p)
-			explicit_bzero(key.p, key.cap);
-		ckpt_buf_free(&key);
-	} else if (config->aes_key && *config->aes_key) {
-		crypt_new(&s->crypt, ckpt_view_of(config->aes_key), &unfit);
-		if (unfit.code && config->note)
-			config->note(config->arg, unfit.text);
-	}
-	return err->code;
-}
-
 int sql_open_row(struct sql_store *s, struct ckpt_view *type, enum ckpt_lock *lock,
 		struct ckpt_view *body, struct arena *arena)
 {
-	struct ckpt_view inner, plain;
-	int rc;
+	const struct row_reader r = { s->crypt, arena, s->base.err };
 
-	if (!s->crypt || !type->p || !body->p || !crypt_inner_type(*type, &inner))
-		return 0;
-	rc = crypt_open_row(s->crypt, *body, arena, &plain, s->base.err);
-	if (rc < 0)
-		return rc;
-	*lock = rc ? CKPT_OPENED : CKPT_SHUT;
-	if (rc) {
-		*type = inner;
-		*body = plain;
-	}
-	return 0;
+	return row_open(&r, type, lock, body);
 }
 
 static int sql_open(struct ckpt_store **out, const struct sql_engine *engine,
@@ -82,7 +50,7 @@ static int sql_open(struct ckpt_store **out, const struct sql_engine *engine,
 	s->dialect = engine->dialect;
 	if (!s->base.name)
 		ckpt_fail(err, CKPT_ENOMEM, "out of memory");
-	else if (take_key(s, config) == 0)
+	else if (row_key(&s->crypt, config, err) == 0)
 		engine->driver->open(&s->conn, where, config, err);
 	if (!err->code && sql_detect(s, config) == 0 && config->trace) {
 		/* from here on: how the layout was found is of no interest */

@@ -8,9 +8,9 @@
 
 #include "backend.h"
 #include "codec.h"
-#include "crypt.h"
 #include "driver.h"
 #include "layout.h"
+#include "row.h"
 #include "sql_dialect.h"
 
 struct sql_store {

@@ -10,7 +10,6 @@
 
 #include "hash.h"
 #include "sql.h"
-#include "token.h"
 
 #define CACHE_MOST ((size_t)32 << 20)
 
@@ -88,18 +87,7 @@ static int turn_to(
 	return err->code;
 }
 
-/* ---- versions as text ---------------------------------------------------------------------------- */
-
-/* A version's JSON text as jsonb_each_text gives it: a string without its quotes. Versions hold
- * no escapes; one that did would simply match no blob. */
-static struct ckpt_view version_text(struct ckpt_view json)
-{
-	const char *p = json.p;
-
-	if (json.n >= 2 && p[0] == '"')
-		return (struct ckpt_view){ p + 1, json.n - 2 };
-	return json;
-}
+/* ---- what is kept --------------------------------------------------------------------------------- */
 
 static uint64_t hash_of(struct ckpt_view channel, struct ckpt_view version)
 {
@@ -164,7 +152,7 @@ static void add_wanted(struct ckpt_buf *to, const struct ckpt_value *v)
 	ckpt_buf_puts(to, to->n ? ",{\"c\":" : "[{\"c\":");
 	ckpt_json_string(to, v->channel);
 	ckpt_buf_puts(to, ",\"v\":");
-	ckpt_json_string(to, version_text(v->version));
+	ckpt_json_string(to, row_version(v->version));
 	ckpt_buf_puts(to, "}");
 }
 
@@ -187,22 +175,16 @@ static int fetch(struct sql_store *s, struct blob_cache *c, const struct ckpt_ke
 	return s->base.err->code;
 }
 
-/* A blob outranks what stands in the container; a row of type `empty` says there is no value. */
 static int give(struct sql_store *s, struct ckpt_value *v, struct blob *b,
 		struct blob_cache *c, struct arena *arena)
 {
+	const struct row_reader r = { s->crypt, arena, s->base.err };
 	const char *type = b->text + b->channel_n + b->version_n;
+	struct ckpt_view body = { type + b->type_n, b->body_n };
 
 	b->used = c->now;
-	if (b->null && b->type_n == 5 && memcmp(type, "empty", 5) == 0) {
-		v->type = v->body = (struct ckpt_view){ 0 };
-		v->place = CKPT_EMPTY;
-		return 0;
-	}
-	v->type = (struct ckpt_view){ type, b->type_n };
-	v->body = (struct ckpt_view){ type + b->type_n, b->body_n };
-	v->place = CKPT_BLOB;
-	return sql_open_row(s, &v->type, &v->lock, &v->body, arena);
+	return row_give(&r, v, (struct ckpt_view){ type, b->type_n },
+			b->null ? (struct ckpt_view){ 0 } : body);
 }
 
 int sql_blobs(struct sql_store *s, struct blob_cache *c, struct ckpt_checkpoint *out,
@@ -215,7 +197,7 @@ int sql_blobs(struct sql_store *s, struct blob_cache *c, struct ckpt_checkpoint 
 	for (size_t i = 0; i < out->nvalues && rc == 0; i++) {
 		struct ckpt_value *v = &values[i];
 
-		if (v->version.p && !find(c, v->channel, version_text(v->version)))
+		if (v->version.p && !find(c, v->channel, row_version(v->version)))
 			add_wanted(&wanted, v);
 	}
 	ckpt_buf_puts(&wanted, "]");
@@ -227,7 +209,7 @@ int sql_blobs(struct sql_store *s, struct blob_cache *c, struct ckpt_checkpoint 
 	for (size_t i = 0; i < out->nvalues && rc == 0; i++) {
 		struct ckpt_value *v = &values[i];
 		struct blob *b = v->version.p ? find(c, v->channel,
-								version_text(v->version))
+								row_version(v->version))
 		                              : NULL;
 
 		if (b)
@@ -293,84 +275,21 @@ int sql_blob_sizes(struct sql_store *s, struct blob_cache *c, struct ckpt_checkp
 
 /* ---- Sends before v 4 ---------------------------------------------------------------------------------- */
 
-static bool before_v4(const struct ckpt_checkpoint *c)
-{
-	struct ckpt_view v;
-
-	return c->parent.p && c->skeleton.p &&
-	       ckpt_value_member(&v, CKPT_LIT("json"), c->skeleton, "v") && v.n == 1 &&
-	       *(const char *)v.p >= '1' && *(const char *)v.p <= '3';
-}
-
-/* One more channel: an array of the Sends, in the encoding of the first. */
-static int add_channel(struct ckpt_checkpoint *out, struct ckpt_view type,
-		struct ckpt_view body, struct arena *arena, struct ckpt_error *err)
-{
-	struct ckpt_value *all =
-			arena_take(arena, (out->nvalues + 1) * sizeof(*all), err);
-	struct ckpt_value sends = { .channel = CKPT_LIT("__pregel_tasks"),
-		.place = CKPT_BLOB };
-	size_t n = 0;
-
-	if (!all)
-		return err->code;
-	for (size_t i = 0; i < out->nvalues; i++) {
-		const struct ckpt_value *v = &out->values[i];
-
-		if (ckpt_view_cmp(v->version, sends.version) > 0)
-			sends.version = v->version;
-		if (!ckpt_view_eq(v->channel, sends.channel))
-			all[n++] = *v;
-	}
-	sends.type = arena_copy(arena, type, err);
-	sends.body = arena_copy(arena, body, err);
-	all[n++] = sends;
-	out->values = all;
-	out->nvalues = n;
-	return err->code;
-}
-
 int sql_sends(struct sql_store *s, struct ckpt_checkpoint *out, struct arena *arena)
 {
-	struct ckpt_buf items = { 0 }, type = { 0 }, body = { 0 };
-	struct ckpt_error *err = s->base.err;
+	const struct row_reader r = { s->crypt, arena, s->base.err };
+	struct row_sends sends = { 0 };
 	struct cell args[3], row[2];
 	struct cursor *cur;
-	uint64_t n = 0;
-	bool json;
 
-	if (!before_v4(out))
+	if (!row_wants_sends(out))
 		return 0;
 	sql_key_cells(args, &out->key);
 	args[2] = sql_key_cell(out->parent, false);
 	if (sql_query(&cur, s, s->sends, args, 3) < 0)
-		return err->code;
-	while (sql_next(cur, row, 2) > 0) {
-		enum ckpt_lock lock = CKPT_OPEN;
-
-		if (sql_open_row(s, &row[0].v, &lock, &row[1].v, arena) < 0)
-			break;
-		if (n++ == 0)
-			ckpt_buf_add(&type, row[0].v.p, row[0].v.n);
-		else if (ckpt_view_eq(ckpt_buf_view(&type), CKPT_LIT("json")))
-			ckpt_buf_puts(&items, ",");
-		ckpt_buf_add(&items, row[1].v.p, row[1].v.n);
-	}
+		return s->base.err->code;
+	while (sql_next(cur, row, 2) > 0 && row_send(&r, &sends, row[0].v, row[1].v) == 0)
+		;
 	sql_done(cur);
-	json = ckpt_view_eq(ckpt_buf_view(&type), CKPT_LIT("json"));
-	if (json)
-		ckpt_buf_puts(&body, "[");
-	else
-		msgpack_array(&body, n);
-	ckpt_buf_add(&body, items.p, items.n);
-	if (json)
-		ckpt_buf_puts(&body, "]");
-	if (items.failed || type.failed || body.failed)
-		ckpt_fail(err, CKPT_ENOMEM, "out of memory");
-	if (n && !err->code)
-		add_channel(out, ckpt_buf_view(&type), ckpt_buf_view(&body), arena, err);
-	ckpt_buf_free(&items);
-	ckpt_buf_free(&type);
-	ckpt_buf_free(&body);
-	return err->code;
+	return row_sends_end(&r, &sends, out);
 }
