@@ -1,8 +1,10 @@
 /*
- * driver.h - a database engine in six functions. SQL text uses $1 $2 … on every engine.
+ * driver.h - a database engine in a few functions. SQL text uses $1 $2 … on every engine.
  *
  * A connection keeps the caller's error; the first failure stays. Cursors may be nested and must
- * be done before close. Nothing runs outside the one read snapshot that open begins.
+ * be done before close. One opened for reading runs nothing outside the snapshot that open
+ * begins; one opened for writing nothing outside begin … commit, and closing it undoes what was
+ * not committed.
  */
 #ifndef DRIVER_H
 #define DRIVER_H
@@ -39,6 +41,17 @@ struct driver {
 	/* End the snapshot: CKPT_EBUSY if the store changed while it was read without locks. */
 	int (*settle)(struct conn *);
 	void (*close)(struct conn *);
+
+	/* Open for writing; `create`: make the database file if there is none. */
+	int (*open_write)(struct conn **out, const char *where, bool create,
+			const struct ckpt_config *, struct ckpt_error *);
+	int (*begin)(struct conn *);
+	/* One statement that gives no rows: how many it changed, or < 0. */
+	int (*exec)(struct conn *, const char *sql, const struct cell *args,
+			size_t nargs);
+	/* Many rows at once, as `COPY … FORMAT binary` takes them; NULL: the engine has none. */
+	int (*copy)(struct conn *, const char *sql, struct ckpt_view rows);
+	int (*commit)(struct conn *);
 };
 
 extern const struct driver sqlite_driver, postgres_driver;

@@ -14,7 +14,6 @@
 
 #include "pq.h"
 
-#define ARGS_MAX 16
 #define BATCH_BYTES ((size_t)4 << 20)
 #define BATCH_ROWS 16384
 
@@ -26,11 +25,6 @@ struct pg_cursor {
 	unsigned asked; /* rows the batch was to have */
 	char *numbers;  /* of the present row, PG_NUMBER_BYTES for each column */
 };
-
-static struct pg_conn *conn_of(struct conn *c)
-{
-	return (struct pg_conn *)(void *)c;
-}
 
 static struct pg_cursor *cursor_of(struct cursor *c)
 {
@@ -44,7 +38,7 @@ static int no_memory(struct pg_conn *c)
 
 /* ---- the transaction ------------------------------------------------------------------------ */
 
-static int run(struct pg_conn *c, const char *sql)
+int pg_run(struct pg_conn *c, const char *sql)
 {
 	PGresult *res = c->pq.PQexec(c->db, sql);
 	ExecStatusType status = c->pq.PQresultStatus(res);
@@ -73,12 +67,12 @@ static int begin(struct pg_conn *c, const struct ckpt_config *config)
 			ms < 1         ? 1
 			: ms > INT_MAX ? INT_MAX
 				       : (int)ms);
-	return run(c, sql);
+	return pg_run(c, sql);
 }
 
-static void pg_close(struct conn *conn)
+void pg_close(struct conn *conn)
 {
-	struct pg_conn *c = conn_of(conn);
+	struct pg_conn *c = pg_conn_of(conn);
 
 	if (!c)
 		return;
@@ -94,7 +88,7 @@ static void pg_close(struct conn *conn)
 	free(c);
 }
 
-static int pg_open(struct conn **out, const char *where, const struct ckpt_config *config,
+int pg_connect(struct pg_conn **out, const char *where, const struct ckpt_config *config,
 		struct ckpt_error *err)
 {
 	struct pg_conn *c = calloc(1, sizeof(*c));
@@ -107,8 +101,23 @@ static int pg_open(struct conn **out, const char *where, const struct ckpt_confi
 	c->shown = postgres_masked(where);
 	if (!c->shown)
 		no_memory(c);
-	if (err->code || pq_load(&c->pq, err) < 0 || pq_connect(c, where, config) < 0 ||
-			begin(c, config) < 0) {
+	if (err->code || pq_load(&c->pq, err) < 0 || pq_connect(c, where, config) < 0) {
+		pg_close(&c->base);
+		return err->code;
+	}
+	*out = c;
+	return 0;
+}
+
+static int pg_open(struct conn **out, const char *where, const struct ckpt_config *config,
+		struct ckpt_error *err)
+{
+	struct pg_conn *c;
+
+	*out = NULL;
+	if (pg_connect(&c, where, config, err) < 0)
+		return err->code;
+	if (begin(c, config) < 0) {
 		pg_close(&c->base);
 		return err->code;
 	}
@@ -118,7 +127,7 @@ static int pg_open(struct conn **out, const char *where, const struct ckpt_confi
 
 static int pg_settle(struct conn *conn)
 {
-	struct pg_conn *c = conn_of(conn);
+	struct pg_conn *c = pg_conn_of(conn);
 
 	if (c->pq.PQtransactionStatus(c->db) != PQTRANS_IDLE)
 		c->pq.PQclear(c->pq.PQexec(c->db, "ROLLBACK"));
@@ -127,13 +136,6 @@ static int pg_settle(struct conn *conn)
 }
 
 /* ---- cursors -------------------------------------------------------------------------------- */
-
-struct params {
-	Oid types[ARGS_MAX];
-	const char *values[ARGS_MAX];
-	int lengths[ARGS_MAX], formats[ARGS_MAX];
-	unsigned char ints[ARGS_MAX][8];
-};
 
 /* Does the text ask for $n? A caller may give more than it asks for. */
 static bool asks_for(const char *sql, size_t n)
@@ -149,7 +151,7 @@ static bool asks_for(const char *sql, size_t n)
 }
 
 /* false: no row of the server can hold this value, so no row matches. */
-static bool set_param(struct params *p, size_t i, const struct cell *arg)
+static bool set_param(struct pg_params *p, size_t i, const struct cell *arg)
 {
 	p->types[i] = PG_TEXT;
 	p->values[i] = NULL;
@@ -178,6 +180,18 @@ static bool set_param(struct params *p, size_t i, const struct cell *arg)
 	return arg->v.n <= INT_MAX;
 }
 
+bool pg_set_params(struct pg_params *p, const char *sql, const struct cell *args,
+		size_t nargs)
+{
+	static const struct cell null;
+	bool possible = true;
+
+	for (size_t i = 0; i < nargs; i++)
+		possible = set_param(p, i, asks_for(sql, i + 1) ? &args[i] : &null) &&
+		           possible;
+	return possible;
+}
+
 /* The result of one statement of a pipeline, whose NULL end is taken too. Kept is `*keep`. */
 static void take_result(struct pg_conn *c, PGresult **keep)
 {
@@ -204,7 +218,7 @@ static bool send(struct pg_conn *c, const char *sql)
 
 /* Close what is done with, declare, fetch the first row: all in one round trip. */
 static int declare(struct pg_conn *c, struct pg_cursor *cur, const char *sql,
-		const struct params *p, int nargs)
+		const struct pg_params *p, int nargs)
 {
 	size_t closing = c->nclosing;
 	char line[64];
@@ -242,7 +256,7 @@ static bool is_summary(const char *sql)
 }
 
 static int take_all(struct pg_conn *c, struct pg_cursor *cur, const char *sql,
-		const struct params *p, int nargs)
+		const struct pg_params *p, int nargs)
 {
 	cur->res = c->pq.PQexecParams(c->db, sql, nargs, p->types, p->values, p->lengths,
 			p->formats, 1);
@@ -261,7 +275,7 @@ static void pg_done(struct cursor *cursor)
 
 	if (!cur)
 		return;
-	c = conn_of(cur->base.conn);
+	c = pg_conn_of(cur->base.conn);
 	/* more than fit are forgotten: the end of the transaction closes them */
 	if (cur->name && c->nclosing < PG_CLOSING_MAX)
 		c->closing[c->nclosing++] = cur->name;
@@ -273,24 +287,18 @@ static void pg_done(struct cursor *cursor)
 static int pg_query(struct cursor **out, struct conn *conn, const char *sql,
 		const struct cell *args, size_t nargs)
 {
-	struct pg_conn *c = conn_of(conn);
+	struct pg_conn *c = pg_conn_of(conn);
 	struct ckpt_buf b = { 0 };
-	struct params params;
+	struct pg_params params;
 	struct pg_cursor *cur;
-	bool possible = true;
+	bool possible;
 
 	*out = NULL;
 	if (c->base.err->code)
 		return c->base.err->code;
-	if (nargs > ARGS_MAX)
+	if (nargs > PG_ARGS_MAX)
 		return ckpt_fail(c->base.err, CKPT_EINTERNAL, "%zu parameters", nargs);
-	for (size_t i = 0; i < nargs; i++) {
-		static const struct cell null;
-
-		possible = set_param(&params, i,
-					   asks_for(sql, i + 1) ? &args[i] : &null) &&
-		           possible;
-	}
+	possible = pg_set_params(&params, sql, args, nargs);
 	cur = calloc(1, sizeof(*cur));
 	if (!cur)
 		return no_memory(c);
@@ -349,7 +357,7 @@ static int refill(struct pg_conn *c, struct pg_cursor *cur)
 static int pg_next(struct cursor *cursor, struct cell *cells, size_t ncells)
 {
 	struct pg_cursor *cur = cursor_of(cursor);
-	struct pg_conn *c = conn_of(cur->base.conn);
+	struct pg_conn *c = pg_conn_of(cur->base.conn);
 	size_t ncols;
 
 	if (c->base.err->code)
@@ -390,4 +398,9 @@ const struct driver postgres_driver = {
 	.done = pg_done,
 	.settle = pg_settle,
 	.close = pg_close,
+	.open_write = pg_open_write,
+	.begin = pg_begin,
+	.exec = pg_exec,
+	.copy = pg_copy,
+	.commit = pg_commit,
 };

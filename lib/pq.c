@@ -68,6 +68,7 @@ static const struct meaning {
 	{ "57014", CKPT_EINTERRUPTED, NULL },
 	{ "57P04", CKPT_ECONNECT, NULL },
 	{ "57", CKPT_EBUSY, "the server is going down or coming up; try again" },
+	{ "25006", CKPT_EREFUSED, NULL },
 	{ "25P", CKPT_EBUSY, "a time limit of the server ended the transaction" },
 	{ "53200", CKPT_ENOMEM, NULL },
 	{ "53100", CKPT_EIO, NULL },
@@ -174,6 +175,11 @@ static bool server_said(const char **said, char state[static 6], const char *mes
 	return false;
 }
 
+static const char *doing(const struct pg_conn *c)
+{
+	return c->writing ? "cannot write to store" : "cannot read store";
+}
+
 /* What libpq itself found: mostly that nobody is there any more. */
 static int own_fault(struct pg_conn *c, const char *message)
 {
@@ -182,7 +188,7 @@ static int own_fault(struct pg_conn *c, const char *message)
 
 	if (strstr(message, "out of memory"))
 		code = CKPT_ENOMEM;
-	fail(c, code, lost ? "lost the connection to" : "cannot read store", message);
+	fail(c, code, lost ? "lost the connection to" : doing(c), message);
 	if (code == CKPT_EBUSY)
 		ckpt_hint(c->base.err, "try again");
 	return code;
@@ -209,7 +215,7 @@ int pq_fault(struct pg_conn *c, const PGresult *res)
 	code = m->code;
 	if (code == CKPT_EINTERRUPTED && strstr(message, "timeout"))
 		code = CKPT_EBUSY;
-	fail(c, code, "cannot read store", message);
+	fail(c, code, doing(c), message);
 	if (m->hint)
 		ckpt_hint(c->base.err, "%s", m->hint);
 	if (code == CKPT_EREFUSED)

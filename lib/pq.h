@@ -1,7 +1,7 @@
 /*
  * pq.h - libpq as it is used here: loaded when a PostgreSQL store is first opened, so that no
  * other command pays for it. pq.c loads, connects and knows what an error of the server means,
- * postgres.c sends statements, postgres_cell.c reads their values.
+ * postgres.c reads, postgres_write.c writes, postgres_cell.c knows what values look like.
  */
 #ifndef PQ_H
 #define PQ_H
@@ -13,6 +13,7 @@
 /* Every function of the library that may be called, the only list of them. */
 #define PQ_FUNCTIONS(X) \
 	X(PQclear) \
+	X(PQcmdTuples) \
 	X(PQconninfo) \
 	X(PQconninfoFree) \
 	X(PQconninfoParse) \
@@ -38,6 +39,8 @@
 	X(PQntuples) \
 	X(PQpass) \
 	X(PQpipelineSync) \
+	X(PQputCopyData) \
+	X(PQputCopyEnd) \
 	X(PQresultErrorField) \
 	X(PQresultErrorMessage) \
 	X(PQresultMemorySize) \
@@ -89,7 +92,40 @@ struct pg_conn {
 	uint64_t cursors;                 /* how many were ever opened: their names */
 	uint64_t closing[PG_CLOSING_MAX]; /* done with; closed along with the next query */
 	size_t nclosing;
+	bool writing;
+	int lock_ms; /* written to: how long to wait for a lock … */
+	bool has_lz4; /* … and whether new values may be compressed by the faster method */
 };
+
+static inline struct pg_conn *pg_conn_of(struct conn *c)
+{
+	return (struct pg_conn *)(void *)c;
+}
+
+#define PG_ARGS_MAX 16
+struct pg_params {
+	Oid types[PG_ARGS_MAX];
+	const char *values[PG_ARGS_MAX];
+	int lengths[PG_ARGS_MAX], formats[PG_ARGS_MAX];
+	unsigned char ints[PG_ARGS_MAX][8];
+};
+/* false: no row of the server can hold one of these values. They must outlive the parameters. */
+bool pg_set_params(struct pg_params *, const char *sql, const struct cell *args,
+		size_t nargs);
+/* Connect; no transaction is begun. */
+int pg_connect(struct pg_conn **out, const char *where, const struct ckpt_config *,
+		struct ckpt_error *);
+void pg_close(struct conn *);
+/* A command without parameters and rows. */
+int pg_run(struct pg_conn *, const char *sql);
+
+/* ---- postgres_write.c ---- */
+int pg_open_write(struct conn **out, const char *where, bool create,
+		const struct ckpt_config *, struct ckpt_error *);
+int pg_begin(struct conn *);
+int pg_exec(struct conn *, const char *sql, const struct cell *args, size_t nargs);
+int pg_copy(struct conn *, const char *sql, struct ckpt_view rows);
+int pg_commit(struct conn *);
 
 int pq_load(struct pq *out, struct ckpt_error *);
 /* Connect c->db to `where`; on failure the error says why. */

@@ -7,7 +7,6 @@
 
 #include "sqlite_open.h"
 
-#define IDLE_MAX 12
 #define OPEN_TRIES 50
 
 struct sqlite_cursor {
@@ -16,26 +15,12 @@ struct sqlite_cursor {
 	bool ended; /* one more step would begin anew */
 };
 
-struct sqlite_conn {
-	struct conn base;
-	sqlite3 *db;
-	struct sqlite_file file;
-	sqlite3_stmt *idle[IDLE_MAX]; /* statements to use again: a scan repeats a few */
-	unsigned next_idle;
-};
-
-static struct sqlite_conn *conn_of(struct conn *c)
-{
-	return (struct sqlite_conn *)(void *)c;
-}
-
 static int refuse_all(struct sqlite_conn *c)
 {
 	return c->base.err->code;
 }
 
-/* What SQLite says → what it means for the caller. */
-static int sqlite_fault(struct sqlite_conn *c, int rc, const char *doing)
+int sqlite_fault(struct sqlite_conn *c, int rc, const char *doing)
 {
 	static const struct {
 		int rc, code;
@@ -135,30 +120,33 @@ static int harden(struct sqlite_conn *c)
 	return rc == SQLITE_OK ? 0 : sqlite_fault(c, rc, "cannot open store");
 }
 
+void sqlite_keep(struct sqlite_conn *c, sqlite3_stmt *stmt)
+{
+	sqlite3_stmt **slot = &c->idle[c->next_idle++ % SQLITE_IDLE];
+
+	sqlite3_reset(stmt);
+	sqlite3_clear_bindings(stmt);
+	sqlite3_finalize(*slot);
+	*slot = stmt;
+}
+
 static void sqlite_done(struct cursor *cursor)
 {
 	struct sqlite_cursor *cur = (struct sqlite_cursor *)(void *)cursor;
-	struct sqlite_conn *c;
-	sqlite3_stmt **slot;
 
 	if (!cur)
 		return;
-	c = conn_of(cur->base.conn);
-	sqlite3_reset(cur->stmt);
-	sqlite3_clear_bindings(cur->stmt);
-	slot = &c->idle[c->next_idle++ % IDLE_MAX];
-	sqlite3_finalize(*slot);
-	*slot = cur->stmt;
+	sqlite_keep(sqlite_conn_of(cur->base.conn), cur->stmt);
 	free(cur);
 }
 
-static void sqlite_close(struct conn *conn)
+void sqlite_close(struct conn *conn)
 {
-	struct sqlite_conn *c = conn_of(conn);
+	struct sqlite_conn *c = sqlite_conn_of(conn);
 
 	if (!c)
 		return;
-	for (size_t i = 0; i < IDLE_MAX; i++)
+	for (size_t i = 0; i < SQLITE_IDLE; i++)
 		sqlite3_finalize(c->idle[i]);
 	sqlite3_close(c->db);
 	sqlite_file_release(&c->file);
@@ -232,7 +220,7 @@ static int sqlite_open(struct conn **out, const char *where,
 
 static sqlite3_stmt *take_idle(struct sqlite_conn *c, const char *sql)
 {
-	for (size_t i = 0; i < IDLE_MAX; i++) {
+	for (size_t i = 0; i < SQLITE_IDLE; i++) {
 		sqlite3_stmt *st = c->idle[i];
 
 		if (st && strcmp(sqlite3_sql(st), sql) == 0) {
@@ -243,7 +231,8 @@ static sqlite3_stmt *take_idle(struct sqlite_conn *c, const char *sql)
 	return NULL;
 }
 
-static int bind(sqlite3_stmt *st, size_t n, const struct cell *arg)
+static int bind(sqlite3_stmt *st, size_t n, const struct cell *arg,
+		sqlite3_destructor_type keeping)
 {
 	char name[8];
 	int at;
@@ -256,22 +245,39 @@ static int bind(sqlite3_stmt *st, size_t n, const struct cell *arg)
 	case CELL_INT:
 		return sqlite3_bind_int64(st, at, arg->i);
 	case CELL_BLOB:
-		return sqlite3_bind_blob64(st, at, arg->v.n ? arg->v.p : "", arg->v.n,
-				SQLITE_TRANSIENT);
+		return sqlite3_bind_blob64(
+				st, at, arg->v.n ? arg->v.p : "", arg->v.n, keeping);
 	case CELL_TEXT:
 		return sqlite3_bind_text64(st, at, arg->v.n ? arg->v.p : "", arg->v.n,
-				SQLITE_TRANSIENT, SQLITE_UTF8);
+				keeping, SQLITE_UTF8);
 	default:
 		return sqlite3_bind_null(st, at);
 	}
 }
 
+sqlite3_stmt *sqlite_statement(struct sqlite_conn *c, const char *sql,
+		const struct cell *args, size_t nargs, bool writing)
+{
+	sqlite3_stmt *stmt = take_idle(c, sql);
+	int rc = SQLITE_OK;
+
+	if (!stmt)
+		rc = sqlite3_prepare_v2(c->db, sql, -1, &stmt, NULL);
+	for (size_t i = 0; i < nargs && rc == SQLITE_OK; i++)
+		rc = bind(stmt, i + 1, &args[i],
+				writing ? SQLITE_STATIC : SQLITE_TRANSIENT);
+	if (rc == SQLITE_OK)
+		return stmt;
+	sqlite_fault(c, rc, writing ? "cannot write to store" : "cannot read store");
+	sqlite3_finalize(stmt);
+	return NULL;
+}
+
 static int sqlite_query(struct cursor **out, struct conn *conn, const char *sql,
 		const struct cell *args, size_t nargs)
 {
-	struct sqlite_conn *c = conn_of(conn);
+	struct sqlite_conn *c = sqlite_conn_of(conn);
 	struct sqlite_cursor *cur;
-	int rc = SQLITE_OK;
 
 	*out = NULL;
 	if (c->base.err->code)
@@ -280,14 +286,8 @@ static int sqlite_query(struct cursor **out, struct conn *conn, const char *sql,
 	if (!cur)
 		return ckpt_fail(c->base.err, CKPT_ENOMEM, "out of memory");
 	cur->base.conn = conn;
-	cur->stmt = take_idle(c, sql);
-	if (!cur->stmt)
-		rc = sqlite3_prepare_v2(c->db, sql, -1, &cur->stmt, NULL);
-	for (size_t i = 0; i < nargs && rc == SQLITE_OK; i++)
-		rc = bind(cur->stmt, i + 1, &args[i]);
-	if (rc != SQLITE_OK) {
-		sqlite_fault(c, rc, "cannot read store");
-		sqlite3_finalize(cur->stmt);
+	cur->stmt = sqlite_statement(c, sql, args, nargs, false);
+	if (!cur->stmt) {
 		free(cur);
 		return c->base.err->code;
 	}
@@ -327,7 +327,7 @@ static void fill(sqlite3_stmt *st, int at, struct cell *cell)
 static int sqlite_next(struct cursor *cursor, struct cell *cells, size_t ncells)
 {
 	struct sqlite_cursor *cur = (struct sqlite_cursor *)(void *)cursor;
-	struct sqlite_conn *c = conn_of(cur->base.conn);
+	struct sqlite_conn *c = sqlite_conn_of(cur->base.conn);
 	int rc;
 
 	if (c->base.err->code)
@@ -348,7 +348,7 @@ static int sqlite_next(struct cursor *cursor, struct cell *cells, size_t ncells)
 
 static int sqlite_settle(struct conn *conn)
 {
-	struct sqlite_conn *c = conn_of(conn);
+	struct sqlite_conn *c = sqlite_conn_of(conn);
 
 	sqlite3_exec(c->db, "ROLLBACK", NULL, NULL, NULL);
 	if (c->base.err->code)
@@ -370,4 +370,8 @@ const struct driver sqlite_driver = {
 	.done = sqlite_done,
 	.settle = sqlite_settle,
 	.close = sqlite_close,
+	.open_write = sqlite_open_write,
+	.begin = sqlite_begin,
+	.exec = sqlite_exec,
+	.commit = sqlite_commit,
 };

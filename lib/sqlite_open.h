@@ -1,5 +1,6 @@
 /*
- * sqlite_open.h - which way to open a SQLite file so that reading leaves no trace.
+ * sqlite_open.h - what the files of the SQLite driver share: sqlite.c reads, sqlite_write.c
+ * writes, sqlite_open.c knows which way to open a file so that reading leaves no trace.
  */
 #ifndef SQLITE_OPEN_H
 #define SQLITE_OPEN_H
@@ -29,6 +30,35 @@ struct sqlite_file {
 	enum sqlite_how how;
 	struct sqlite_witness db, wal, journal;
 };
+
+#define SQLITE_IDLE 12
+struct sqlite_conn {
+	struct conn base;
+	sqlite3 *db;
+	struct sqlite_file file;
+	sqlite3_stmt *idle
+			[SQLITE_IDLE]; /* statements to use again: a scan repeats a few */
+	unsigned next_idle;
+};
+
+static inline struct sqlite_conn *sqlite_conn_of(struct conn *c)
+{
+	return (struct sqlite_conn *)(void *)c;
+}
+
+/* Record what SQLite says went wrong, with what it means for the caller. */
+int sqlite_fault(struct sqlite_conn *, int rc, const char *doing);
+/* A statement with its arguments bound, from those kept idle if it is there; NULL and an error.
+ * When it writes, its arguments must live until it is done with; else they are copied. */
+sqlite3_stmt *sqlite_statement(struct sqlite_conn *, const char *sql,
+		const struct cell *args, size_t nargs, bool writing);
+void sqlite_keep(struct sqlite_conn *, sqlite3_stmt *); /* done with it; to use again */
+void sqlite_close(struct conn *);
+int sqlite_open_write(struct conn **out, const char *where, bool create,
+		const struct ckpt_config *, struct ckpt_error *);
+int sqlite_begin(struct conn *);
+int sqlite_exec(struct conn *, const char *sql, const struct cell *args, size_t nargs);
+int sqlite_commit(struct conn *);
 
 /* Look at the file (before any connection exists in this process) and decide. */
 int sqlite_file_decide(struct sqlite_file *out, const char *path, struct ckpt_error *);

@@ -77,6 +77,40 @@ static void trace_done(struct cursor *cur)
 	free(cur);
 }
 
+/* Of what is written only the statement: its values are not for logs. */
+static int trace_exec(
+		struct conn *conn, const char *sql, const struct cell *args, size_t nargs)
+{
+	struct trace_conn *c = (struct trace_conn *)(void *)conn;
+
+	c->config.trace(c->config.arg, sql);
+	return c->inner->driver->exec(c->inner, sql, args, nargs);
+}
+
+static int trace_copy(struct conn *conn, const char *sql, struct ckpt_view rows)
+{
+	struct trace_conn *c = (struct trace_conn *)(void *)conn;
+
+	c->config.trace(c->config.arg, sql);
+	return c->inner->driver->copy(c->inner, sql, rows);
+}
+
+static int trace_begin(struct conn *conn)
+{
+	struct trace_conn *c = (struct trace_conn *)(void *)conn;
+
+	c->config.trace(c->config.arg, "BEGIN");
+	return c->inner->driver->begin(c->inner);
+}
+
+static int trace_commit(struct conn *conn)
+{
+	struct trace_conn *c = (struct trace_conn *)(void *)conn;
+
+	c->config.trace(c->config.arg, "COMMIT");
+	return c->inner->driver->commit(c->inner);
+}
+
 static int trace_settle(struct conn *conn)
 {
 	return inner_of(conn)->driver->settle(inner_of(conn));
@@ -95,6 +129,10 @@ static const struct driver trace_driver = {
 	.done = trace_done,
 	.settle = trace_settle,
 	.close = trace_close,
+	.begin = trace_begin,
+	.exec = trace_exec,
+	.copy = trace_copy,
+	.commit = trace_commit,
 };
 
 int trace_wrap(struct conn **out, struct conn *inner, const struct ckpt_config *config)

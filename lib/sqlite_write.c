@@ -1,0 +1,135 @@
+/*
+ * sqlite_write.c - a SQLite file opened for writing: which files are refused, the transaction,
+ * statements that give no rows. A file is written to only under the names its tables really have;
+ * triggers and views that somebody put there do not run.
+ */
+#include <errno.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "postgres.h"
+#include "sqlite_open.h"
+
+/* A file with two names has two -wal files: whoever opens it by the other one corrupts it. */
+static int look_at(const char *where, bool create, bool *fresh, struct ckpt_error *err)
+{
+	struct stat st;
+
+	if (stat(where, &st) < 0) {
+		if (errno != ENOENT || !create)
+			return ckpt_fail(err, errno == ENOENT ? CKPT_EMISSING : CKPT_EIO,
+					"cannot open store '%s': %s", where,
+					strerror(errno));
+		*fresh = true;
+		return 0;
+	}
+	if (!S_ISREG(st.st_mode))
+		return ckpt_fail(err, CKPT_EMISSING, "'%s' is %s, not a store", where,
+				S_ISDIR(st.st_mode) ? "a folder" : "not a regular file");
+	if (st.st_nlink > 1) {
+		ckpt_fail(err, CKPT_EREFUSED,
+				"'%s' has several names (hard links): writing to it by "
+				"one of them can corrupt it",
+				where);
+		ckpt_hint(err, "make it a file of its own: cp '%s' '%s.copy'", where,
+				where);
+		return err->code;
+	}
+	*fresh = st.st_size == 0;
+	return 0;
+}
+
+static int prepare(struct sqlite_conn *c, bool fresh)
+{
+	static const struct {
+		int verb, on;
+	} config[] = {
+		{ SQLITE_DBCONFIG_DEFENSIVE, 1 },
+		{ SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0 },
+		{ SQLITE_DBCONFIG_ENABLE_TRIGGER, 0 },
+		{ SQLITE_DBCONFIG_ENABLE_VIEW, 0 },
+	};
+	int rc = sqlite3_extended_result_codes(c->db, 1);
+
+	for (size_t i = 0; i < sizeof(config) / sizeof(config[0]) && rc == SQLITE_OK; i++)
+		rc = sqlite3_db_config(c->db, config[i].verb, config[i].on, (int *)NULL);
+	if (rc == SQLITE_OK)
+		rc = sqlite3_exec(c->db,
+				"PRAGMA cell_size_check=1; PRAGMA mmap_size=0;"
+				"PRAGMA cache_size=-16384; PRAGMA temp_store=2;"
+				"PRAGMA synchronous=FULL",
+				NULL, NULL, NULL);
+	/* as the savers make it; a file that is there keeps its mode */
+	if (rc == SQLITE_OK && fresh)
+		rc = sqlite3_exec(c->db, "PRAGMA journal_mode=WAL", NULL, NULL, NULL);
+	return rc == SQLITE_OK ? 0 : sqlite_fault(c, rc, "cannot write to store");
+}
+
+int sqlite_open_write(struct conn **out, const char *where, bool create,
+		const struct ckpt_config *config, struct ckpt_error *err)
+{
+	struct sqlite_conn *c = calloc(1, sizeof(*c));
+	int64_t ms = config->lock_wait / 1000000;
+	bool fresh = false;
+	int rc;
+
+	*out = NULL;
+	if (!c)
+		return ckpt_fail(err, CKPT_ENOMEM, "out of memory");
+	c->base.driver = &sqlite_driver;
+	c->base.err = err;
+	c->file.shown = postgres_masked(where);
+	if (!c->file.shown)
+		ckpt_fail(err, CKPT_ENOMEM, "out of memory");
+	if (!err->code && look_at(where, create, &fresh, err) == 0) {
+		c->file.path = fresh ? strdup(where) : realpath(where, NULL);
+		rc = !c->file.path ? SQLITE_NOMEM
+		                   : sqlite3_open_v2(c->file.path, &c->db,
+						     SQLITE_OPEN_READWRITE |
+								     SQLITE_OPEN_NOMUTEX |
+								     (create ? SQLITE_OPEN_CREATE
+									     : 0),
+						     NULL);
+		if (rc != SQLITE_OK)
+			sqlite_fault(c, rc, "cannot open store");
+		else
+			sqlite3_busy_timeout(c->db, ms > 86400000 ? 86400000 : (int)ms);
+	}
+	if (err->code || prepare(c, fresh) < 0) {
+		sqlite_close(&c->base);
+		return err->code;
+	}
+	*out = &c->base;
+	return 0;
+}
+
+int sqlite_exec(struct conn *conn, const char *sql, const struct cell *args, size_t nargs)
+{
+	struct sqlite_conn *c = sqlite_conn_of(conn);
+	sqlite3_stmt *stmt;
+	int rc, changed;
+
+	if (c->base.err->code)
+		return c->base.err->code;
+	stmt = sqlite_statement(c, sql, args, nargs, true);
+	if (!stmt)
+		return c->base.err->code;
+	do
+		rc = sqlite3_step(stmt);
+	while (rc == SQLITE_ROW);
+	changed = sqlite3_stmt_readonly(stmt) ? 0 : sqlite3_changes(c->db);
+	if (rc != SQLITE_DONE)
+		sqlite_fault(c, rc, "cannot write to store");
+	sqlite_keep(c, stmt);
+	return c->base.err->code ? c->base.err->code : changed;
+}
+
+int sqlite_begin(struct conn *conn)
+{
+	return sqlite_exec(conn, "BEGIN IMMEDIATE", NULL, 0);
+}
+
+int sqlite_commit(struct conn *conn)
+{
+	return sqlite_exec(conn, "COMMIT", NULL, 0);
+}
