@@ -51,14 +51,33 @@ static const char *value_end(const char *p, bool uri)
 	return quoted && *p ? p + 1 : p;
 }
 
-/* "password", "sslpassword", "PASSWD": behind it, or NULL. */
-static const char *behind_password(const char *p)
+/* One character; in a URI it may be written %41. */
+static const char *character(const char *p, bool uri, int *out)
 {
-	p = strcasestr(p, "passw");
-	return p ? p + 5 +
-	                                       strspn(p + 5, "abcdefghijklmnopqrstuvwxyzA"
-							     "BCDEFGHIJKLMNOPQRSTUVWXYZ_")
-	         : NULL;
+	int high = uri && *p == '%' ? hex_value(p[1]) : -1;
+	int low = high < 0 ? -1 : hex_value(p[2]);
+
+	*out = low < 0 ? (unsigned char)*p : high * 16 + low;
+	return p + (low < 0 ? 1 : 3);
+}
+
+/* "password", "sslpassword", "PASSWD" begins here: behind it and its '=', or NULL. */
+static const char *behind_password(const char *p, bool uri)
+{
+	static const char word[] = "passw";
+	const char *next = p;
+	size_t i = 0;
+	int c;
+
+	for (; *p; p = next, i++) {
+		next = character(p, uri, &c);
+		if (i < sizeof(word) - 1 ? (c | 0x20) != word[i]
+					 : c != '_' && ((c | 0x20) < 'a' ||
+								       (c | 0x20) > 'z'))
+			break;
+	}
+	p += strspn(p, BLANKS);
+	return i >= sizeof(word) - 1 && *p == '=' ? p + 1 + strspn(p + 1, BLANKS) : NULL;
 }
 
 /* Where the authority of anything like a URI begins, whatever its scheme; NULL: no URI. */
@@ -74,35 +93,46 @@ static const char *authority(const char *name)
 	return p + strspn(p, "/");
 }
 
+/* Up to the last @: whoever forgot to encode one in the password gets it hidden all the same. */
+static void hide_userinfo(char *hidden, const char *name)
+{
+	const char *start = authority(name);
+	const char *host = start ? strrchr(start, '@') : NULL;
+	const char *colon = start ? strchr(start, ':') : NULL;
+
+	if (host && colon && colon + 1 < host)
+		memset(hidden + (colon + 1 - name), 1, (size_t)(host - colon) - 1);
+}
+
 char *postgres_masked(const char *name)
 {
+	char *hidden = calloc(1, strlen(name) + 2);
+	bool uri = authority(name) != NULL;
 	struct ckpt_buf b = { 0 };
-	const char *start = authority(name), *at = name;
-	bool uri = start != NULL;
-	const char *host = uri ? strrchr(start, '@') : NULL;
-	const char *colon = uri ? strchr(start, ':') : NULL;
-	const char *word = behind_password(name);
 
-	/* up to the last @: whoever forgot to encode one in the password gets it hidden all the
-	   same. Behind a parameter called password the @ may be part of that. */
-	if (host && colon && colon < host) {
-		ckpt_buf_add(&b, name, (size_t)(colon - name) + 1);
-		ckpt_buf_puts(&b, "***");
-		at = word && word < host ? value_end(host, uri) : host;
+	if (!hidden)
+		return NULL;
+	hide_userinfo(hidden, name);
+	/* Every such word, also one in another's value: whose quotes count is not certain in a
+	   name with a slip in it. */
+	for (const char *p = name; *p; p++) {
+		const char *value = behind_password(p, uri);
+
+		if (value)
+			memset(hidden + (value - name), 1,
+					(size_t)(value_end(value, uri) - value) +
+							!*value);
 	}
-	for (const char *p; (p = behind_password(at));) {
-		p += strspn(p, BLANKS);
-		if (*p == '=') {
-			p += 1 + strspn(p + 1, BLANKS);
-			ckpt_buf_add(&b, at, (size_t)(p - at));
+	ckpt_buf_puts(&b, "");
+	for (size_t i = 0; name[i] || hidden[i]; i++) {
+		if (!hidden[i])
+			ckpt_buf_add(&b, name + i, 1);
+		else if (i == 0 || !hidden[i - 1])
 			ckpt_buf_puts(&b, "***");
-			at = value_end(p, uri);
-		} else {
-			ckpt_buf_add(&b, at, (size_t)(p - at));
-			at = p;
-		}
+		if (!name[i])
+			break;
 	}
-	ckpt_buf_puts(&b, at);
+	free(hidden);
 	if (b.failed)
 		ckpt_buf_free(&b);
 	return b.p;
