@@ -36,4 +36,12 @@ struct backend {
 
 extern const struct backend sqlite_backend, postgres_backend;
 
+/* What a store's name leads to. Freed by store_name_free, also after a failure. */
+struct store_name {
+	const struct backend *backend;
+	char *where, *shown;
+};
+int store_resolve(struct store_name *out, const char *name, struct ckpt_error *);
+void store_name_free(struct store_name *);
+
 #endif

@@ -189,37 +189,52 @@ bool ckpt_store_shown(struct ckpt_buf *to, const char *name)
 	return hidden;
 }
 
-int ckpt_store_open(struct ckpt_store **out, const char *name,
-		const struct ckpt_config *config, struct ckpt_error *err)
+int store_resolve(struct store_name *out, const char *name, struct ckpt_error *err)
 {
 	const struct name_form *f = form_of(name);
-	char *shown = postgres_masked(name), *where = NULL;
 
-	*out = NULL;
-	if (!shown)
+	*out = (struct store_name){ .backend = f->backend };
+	out->shown = postgres_masked(name);
+	if (!out->shown)
 		return ckpt_fail(err, CKPT_ENOMEM, "out of memory");
 	if (!f->backend)
 		ckpt_fail(err, CKPT_EUNSUPPORTED,
 				"'%s': this version reads SQLite and PostgreSQL stores, "
 				"and no other",
-				shown);
+				out->shown);
 	else if (!*name)
 		ckpt_fail(err, CKPT_EMISSING, "the store's name is empty");
 	else if (f->rest)
-		where = f->rest(shown,
+		out->where = f->rest(out->shown,
 				f->rest == from_conninfo ? name
 							 : name + strlen(f->prefix),
 				err);
 	else
-		where = duplicate(name, strlen(name), err);
-	if (where && strcmp(where, ":memory:") == 0)
+		out->where = duplicate(name, strlen(name), err);
+	if (out->where && strcmp(out->where, ":memory:") == 0)
 		ckpt_fail(err, CKPT_EMISSING,
 				"a store in memory belongs to its own process alone");
-	if (!err->code &&
-			f->backend->open(out, where, shown, config, err) == CKPT_EMISSING)
-		suggest(err, where);
-	free(where);
-	free(shown);
+	return err->code;
+}
+
+void store_name_free(struct store_name *n)
+{
+	free(n->where);
+	free(n->shown);
+	n->where = n->shown = NULL;
+}
+
+int ckpt_store_open(struct ckpt_store **out, const char *name,
+		const struct ckpt_config *config, struct ckpt_error *err)
+{
+	struct store_name n;
+
+	*out = NULL;
+	if (store_resolve(&n, name, err) == 0 &&
+			n.backend->open(out, n.where, n.shown, config, err) ==
+					CKPT_EMISSING)
+		suggest(err, n.where);
+	store_name_free(&n);
 	if (!err->code) {
 		(*out)->stop = config->stop;
 		(*out)->stop_arg = config->arg;
