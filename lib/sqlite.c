@@ -25,6 +25,8 @@ int sqlite_fault(struct sqlite_conn *c, int rc, const char *doing)
 	static const struct {
 		int rc, code;
 	} map[] = {
+		/* our statements are fixed: what they meet is not what a schema says */
+		{ SQLITE_ERROR, CKPT_ECORRUPT },
 		{ SQLITE_READONLY_ROLLBACK, CKPT_EREFUSED },
 		{ SQLITE_NOTADB, CKPT_ECORRUPT },
 		{ SQLITE_CORRUPT, CKPT_ECORRUPT },
