@@ -26,6 +26,6 @@ size_t put_waiting(const struct put *);
 int put_flush(struct put *);
 
 /* Make the tables, indexes and migration rows as the newest saver does. */
-int put_create(struct conn *, const char *schema, bool js);
+int put_create(struct conn *, const struct sql_dialect *, const char *schema, bool js);
 
 #endif
