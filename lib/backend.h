@@ -12,6 +12,8 @@ struct ckpt_store { /* every backend's store begins with this */
 	char *name;         /* as given, password masked */
 	const char *schema; /* NULL where the engine has none */
 	bool tentative;
+	/* values that are plain in the checkpoint, others in blobs, and whether there are any */
+	bool inlines, has_blobs;
 	bool (*stop)(void *arg); /* asked at each row; NULL: never */
 	void *stop_arg;
 };
@@ -26,15 +28,19 @@ struct backend {
 	int (*open)(struct ckpt_store **out, const char *where, const char *shown,
 			const struct ckpt_config *, struct ckpt_error *);
 	int (*about)(struct ckpt_store *, struct ckpt_about *out);
+	/* NULL: none of it can be told */
+	int (*space)(struct ckpt_store *, struct ckpt_space *out);
 	int (*scan)(struct ckpt_scan **out, struct ckpt_store *,
 			const struct ckpt_pick *);
 	int (*next)(struct ckpt_scan *, struct ckpt_checkpoint *out);
 	void (*done)(struct ckpt_scan *);
 	int (*end)(struct ckpt_store *);
+	/* NULL: nothing can be wrong with it as a whole */
+	bool (*fault)(struct ckpt_store *, size_t at, struct ckpt_fault *out);
 	void (*close)(struct ckpt_store *);
 };
 
-extern const struct backend sqlite_backend, postgres_backend;
+extern const struct backend sqlite_backend, postgres_backend, dump_backend;
 
 /* What a store's name leads to. Freed by store_name_free, also after a failure. */
 struct store_name {

@@ -145,6 +145,14 @@ struct ckpt_space {
 	int64_t reclaimable; /* free pages; PostgreSQL: estimated from dead rows */
 };
 int ckpt_store_space(struct ckpt_store *, struct ckpt_space *out);
+/* What is wrong with a dump (`ckpt help dump`) as a whole, though it can be read: the first of
+ * them at 0. False beyond the last, and for every other kind of store. */
+struct ckpt_fault {
+	int64_t line;       /* 0: no line, the archive */
+	const char *why;    /* lives as long as the store */
+	const char *member; /* of the line; or NULL */
+};
+bool ckpt_store_fault(struct ckpt_store *, size_t at, struct ckpt_fault *out);
 /* True if what is read only counts after ckpt_store_end says so: hold output back until then. */
 bool ckpt_store_tentative(const struct ckpt_store *);
 /* End the snapshot. CKPT_EBUSY: the store changed while it was read without locks. */

@@ -11,8 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backend.h"
+#include "codec.h"
 #include "delta.h"
-#include "sql.h"
 
 /* Channels the engine makes for itself are never delta channels. */
 static bool is_internal(struct ckpt_view channel)
@@ -81,12 +82,12 @@ static bool shows_delta(const struct ckpt_checkpoint *c, struct ckpt_view channe
 
 bool delta_inlines(const struct ckpt_store *store)
 {
-	return store->backend == &postgres_backend;
+	return store->inlines;
 }
 
 bool delta_has_blobs(struct ckpt_store *store)
 {
-	return delta_inlines(store) && sql_of(store)->has_blobs;
+	return store->inlines && store->has_blobs;
 }
 
 bool delta_mark(const struct ckpt_store *store, const struct ckpt_value *v)

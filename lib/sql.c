@@ -62,6 +62,8 @@ static int sql_open(struct ckpt_store **out, const struct sql_engine *engine,
 		return err->code;
 	}
 	s->base.tentative = s->conn->tentative;
+	s->base.inlines = engine->backend == &postgres_backend;
+	s->base.has_blobs = s->has_blobs;
 	*out = &s->base;
 	return 0;
 }

@@ -92,6 +92,14 @@ static char *from_conninfo(const char *name, const char *whole, struct ckpt_erro
 	return postgres_conninfo(whole, err);
 }
 
+/* dump:PATH, dump:- */
+static char *from_dump(const char *name, const char *rest, struct ckpt_error *err)
+{
+	if (!*rest)
+		ckpt_fail(err, CKPT_EMISSING, "store '%s': the path is empty", name);
+	return *rest ? duplicate(rest, strlen(rest), err) : NULL;
+}
+
 static const struct name_form forms[] = {
 	{ "sqlite+aiosqlite:", &sqlite_backend, from_sqlalchemy },
 	{ "sqlite+pysqlite:", &sqlite_backend, from_sqlalchemy },
@@ -100,7 +108,7 @@ static const struct name_form forms[] = {
 	{ "postgresql://", &postgres_backend, from_conninfo },
 	{ "postgres://", &postgres_backend, from_conninfo },
 	{ "postgresql+", &postgres_backend, from_conninfo },
-	{ "dump:", NULL, NULL },
+	{ "dump:", &dump_backend, from_dump },
 	{ "skymarshal:", NULL, NULL },
 	{ "", &sqlite_backend, NULL },
 };
@@ -108,14 +116,16 @@ static const struct name_form forms[] = {
 static const struct name_form *form_of(const char *name)
 {
 	static const struct name_form conninfo = { "", &postgres_backend, from_conninfo };
+	static const struct name_form archive = { "", &dump_backend, NULL };
 	const struct name_form *f = forms;
+	size_t n = strlen(name);
 
 	if (postgres_is_conninfo(name))
 		return &conninfo;
 
 	while (strncmp(name, f->prefix, strlen(f->prefix)) != 0)
 		f++;
-	return f;
+	return !*f->prefix && n > 6 && strcmp(name + n - 6, ".jsonl") == 0 ? &archive : f;
 }
 
 /* ---- a name that is not there ----------------------------------------------------------------------- */
@@ -199,8 +209,8 @@ int store_resolve(struct store_name *out, const char *name, struct ckpt_error *e
 		return ckpt_fail(err, CKPT_ENOMEM, "out of memory");
 	if (!f->backend)
 		ckpt_fail(err, CKPT_EUNSUPPORTED,
-				"'%s': this version reads SQLite and PostgreSQL stores, "
-				"and no other",
+				"'%s': this version reads SQLite and PostgreSQL stores "
+				"and dumps, and no other",
 				out->shown);
 	else if (!*name)
 		ckpt_fail(err, CKPT_EMISSING, "the store's name is empty");
@@ -247,6 +257,19 @@ int ckpt_store_open(struct ckpt_store **out, const char *name,
 int ckpt_store_about(struct ckpt_store *s, struct ckpt_about *out)
 {
 	return s->backend->about(s, out);
+}
+
+int ckpt_store_space(struct ckpt_store *s, struct ckpt_space *out)
+{
+	*out = (struct ckpt_space){ CKPT_UNKNOWN, CKPT_UNKNOWN, CKPT_UNKNOWN };
+	return s->err->code        ? s->err->code
+	       : s->backend->space ? s->backend->space(s, out)
+	                           : 0;
+}
+
+bool ckpt_store_fault(struct ckpt_store *s, size_t at, struct ckpt_fault *out)
+{
+	return s->backend->fault && s->backend->fault(s, at, out);
 }
 
 bool ckpt_store_tentative(const struct ckpt_store *s)

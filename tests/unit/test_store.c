@@ -75,7 +75,7 @@ static const struct {
 	{ "dbname=d host=/nonexistent", CKPT_ECONNECT },
 	{ "user=u host=/nonexistent", CKPT_ECONNECT },
 	{ "port=1 host=/nonexistent", CKPT_ECONNECT },
-	{ "dump:x", CKPT_EUNSUPPORTED },
+	{ "dump:x", CKPT_EMISSING },
 	{ "dump:-", CKPT_EUNSUPPORTED },
 	{ "skymarshal:dir", CKPT_EUNSUPPORTED },
 	{ "mysql://h/d", CKPT_EMISSING },
