@@ -76,6 +76,8 @@ struct cli {
 	struct out *out; /* rows and documents; see out.h */
 	struct ckpt_error err;
 	struct ckpt_store *store;
+	struct ckpt_store *other; /* a second one, opened by a command that streams over
+	                             both: ended and closed with the first */
 	bool had_password; /* on the command line */
 	struct ckpt_error
 			verdict; /* of an answer that was given, but is not good: exit 8 */

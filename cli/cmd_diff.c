@@ -22,7 +22,7 @@ static const struct opt opts[] = {
 	{ 0, "ns", OPT_TEXT, AT(struct diff_opts, ns), "NS",
 		"both in this namespace (default: the root)", NULL, COMPLETE_NS, false },
 	{ 0, "against", OPT_TEXT, AT(struct diff_opts, against), "STORE",
-		"B is in this store; without a B, what A names there", NULL,
+		"B is in this store; without a B, what A names there; without an A, all of it", NULL,
 		COMPLETE_FILE, false },
 	{ 0, "", OPT_GROUP, 0, NULL, "What counts", NULL, 0, false },
 	{ 0, "channel", OPT_LIST, AT(struct diff_opts, channels), "NAME",
@@ -232,6 +232,11 @@ static int print_patch(struct diff *d)
 	return rc;
 }
 
+bool diff_masked(void *arg, const char *pointer)
+{
+	return regexec(arg, pointer, 0, NULL, 0) == 0;
+}
+
 /* ---- run ------------------------------------------------------------------------------------- */
 
 static int check_words(struct diff *d)
@@ -241,8 +246,13 @@ static int check_words(struct diff *d)
 	char why[200];
 	int rc;
 
-	if (named < 1 || named > 2)
+	d->whole = !named && o->against;
+	if ((named < 1 && !d->whole) || named > 2)
 		return cli_usage(d->cli, "one address or two are wanted");
+	if (d->whole && (o->patch || o->path || o->ns))
+		return cli_usage(d->cli,
+				"--patch, --path and --ns go with an address, not with "
+				"whole stores");
 	if (o->checkpoint && !o->thread)
 		return cli_usage(d->cli, "--checkpoint goes with --thread");
 	if (o->stat + o->name_only + o->patch > 1)
@@ -276,17 +286,12 @@ static int check_channels(struct diff *d)
 	return 0;
 }
 
-static bool masked(void *arg, const char *pointer)
-{
-	return regexec(arg, pointer, 0, NULL, 0) == 0;
-}
-
 static int compare(struct diff *d)
 {
 	struct ckpt_compare how = {
 		.path = ckpt_view_of(d->o->path),
 		.patch = d->o->patch,
-		.mask = d->has_mask ? masked : NULL,
+		.mask = d->has_mask ? diff_masked : NULL,
 		.arg = &d->mask,
 	};
 	int rc = ckpt_diff_open(&d->changes, ckpt_buf_view(&d->a.doc),
@@ -326,6 +331,15 @@ static void free_side(struct side *s)
 	free(s->channels);
 }
 
+static int diff_checkpoints(struct diff *d)
+{
+	int rc = diff_read(d);
+
+	rc = rc < 0 ? rc : check_channels(d);
+	rc = rc < 0 ? rc : compare(d);
+	return rc < 0 ? rc : answer(d);
+}
+
 static int run(struct cli *cli)
 {
 	struct diff d = { .cli = cli, .o = cli->opts };
@@ -335,10 +349,8 @@ static int run(struct cli *cli)
 	d.two_stores = d.o->against != NULL;
 	if (rc >= 0 && !d.found)
 		rc = ckpt_fail(&cli->err, CKPT_ENOMEM, "out of memory");
-	rc = rc < 0 ? rc : diff_read(&d);
-	rc = rc < 0 ? rc : check_channels(&d);
-	rc = rc < 0 ? rc : compare(&d);
-	rc = rc < 0 ? rc : answer(&d);
+	if (rc >= 0)
+		rc = d.whole ? diff_stores(&d) : diff_checkpoints(&d);
 	if (rc >= 0) {
 		rc = d.o->exit_code && d.count[0] + d.count[1] + d.count[2] > 0;
 		rc = d.corrupt ? cli_exit_code(CKPT_ECORRUPT) : rc;
@@ -355,7 +367,7 @@ static int run(struct cli *cli)
 
 const struct cmd cmd_diff = {
 	.name = "diff",
-	.args = "A [B]",
+	.args = "[A] [B]",
 	.max_args = 2,
 	.summary = "what changed between two checkpoints",
 	.opts = opts,
@@ -370,6 +382,8 @@ const struct cmd cmd_diff = {
 		    "  ckpt diff chat-1~2 chat-1 --stat             how much, not what\n"
 		    "  ckpt diff chat-1 --mask '/id$'               ids do not count\n"
 		    "  ckpt diff chat-1 --patch                     as JSON Patch "
-		    "(RFC 6902)\n",
+		    "(RFC 6902)\n"
+		    "  ckpt diff --against backup.db --exit-code    are two stores the "
+		    "same?\n",
 	.run = run,
 };

@@ -32,8 +32,8 @@ struct diff {
 	struct cli *cli;
 	const struct diff_opts *o;
 	struct side a, b;
-	bool *found; /* of o->channels: is it in one of the sides? */
-	bool corrupt, two_stores;
+	bool *found;                     /* of o->channels: is it in one of the sides? */
+	bool corrupt, two_stores, whole; /* whole: stores, not checkpoints */
 	regex_t mask;
 	bool has_mask;
 	struct ckpt_diff *changes;
@@ -46,10 +46,14 @@ struct diff {
 int diff_read(struct diff *);
 /* The next change, counted. `*first`: it is the first one in its channel or metadata. */
 int diff_next(struct diff *, struct ckpt_change *out, bool *first);
+/* Does a pointer match the regular expression `arg`? */
+bool diff_masked(void *arg, const char *pointer);
 /* The pointer of a change, decoded. */
 void diff_pointer(struct ckpt_buf *to, const struct ckpt_change *);
 
 int diff_text(struct diff *); /* for people */
+/* --against without addresses. Exit code, or < 0. */
+int diff_stores(struct diff *);
 int diff_stat(struct diff *); /* --stat and --name-only */
 
 #endif

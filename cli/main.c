@@ -242,7 +242,21 @@ static void close_store(struct cli *cli)
 {
 	if (cli->store)
 		ckpt_store_close(cli->store);
-	cli->store = NULL;
+	if (cli->other)
+		ckpt_store_close(cli->other);
+	cli->store = cli->other = NULL;
+}
+
+/* End the snapshots. CKPT_EBUSY of a tentative one outranks what else went wrong. */
+static int end_stores(struct cli *cli, bool *tentative)
+{
+	int rc = ckpt_store_end(cli->store), other;
+
+	if (!cli->other)
+		return rc;
+	*tentative |= ckpt_store_tentative(cli->other);
+	other = ckpt_store_end(cli->other);
+	return rc == CKPT_EBUSY || other >= 0 ? rc : other;
 }
 
 /* The exit code of a command's result; a failure is in cli->err. */
@@ -269,7 +283,7 @@ static bool attempt(struct cli *cli, int *exit_code)
 	rc = cli->cmd->run(cli);
 	*exit_code = settle(cli, rc);
 	out_end(cli, rc < 0);
-	ended = ckpt_store_end(cli->store);
+	ended = end_stores(cli, &tentative);
 	if (ended == CKPT_EBUSY && tentative && !cli->out->lost)
 		return true;
 	if (ended < 0)

@@ -77,7 +77,9 @@ int sink_start(struct cli *cli)
 
 static bool held_back(const struct cli *cli)
 {
-	return !cli->out->released && cli->store && ckpt_store_tentative(cli->store);
+	return !cli->out->released &&
+	       ((cli->store && ckpt_store_tentative(cli->store)) ||
+			       (cli->other && ckpt_store_tentative(cli->other)));
 }
 
 static int lose(struct cli *cli, int why)

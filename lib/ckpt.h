@@ -230,5 +230,6 @@ struct ckpt_view ckpt_short_id(struct ckpt_lineage *, size_t at);
 const char *ckpt_version(void);
 
 #include "ckpt_value.h"
+#include "ckpt_match.h"
 
 #endif
