@@ -90,7 +90,8 @@ struct ckpt_checkpoint {
 	struct ckpt_view meta;      /* META; JSON text, or NULL */
 	struct ckpt_view meta_type; /* META; CKPT_META_TYPE */
 
-	struct ckpt_view body;     /* VALUES; the container whole, as it is stored */
+	struct ckpt_view
+			body; /* VALUES; the container whole: stored, or opened by a key */
 	struct ckpt_view skeleton; /* VALUES; the container without its channel values */
 	const struct ckpt_value *values; /* VALUES; in the order of the container */
 	size_t nvalues;
@@ -140,8 +141,9 @@ int ckpt_store_about(struct ckpt_store *, struct ckpt_about *out);
 bool ckpt_store_shown(struct ckpt_buf *to, const char *name);
 /* The room a store takes, in bytes; CKPT_UNKNOWN where it cannot be told. */
 struct ckpt_space {
-	int64_t file; /* SQLite: the file; PostgreSQL: tables with TOAST and indexes */
-	int64_t wal;  /* written ahead, not yet in the file */
+	int64_t file; /* SQLite: pages of the snapshot, those still in the log included;
+	                 PostgreSQL: tables with TOAST and indexes */
+	int64_t wal;  /* SQLite: the log beside the file; PostgreSQL's is the server's */
 	int64_t reclaimable; /* free pages; PostgreSQL: estimated from dead rows */
 };
 int ckpt_store_space(struct ckpt_store *, struct ckpt_space *out);
@@ -159,13 +161,16 @@ bool ckpt_store_tentative(const struct ckpt_store *);
 int ckpt_store_end(struct ckpt_store *);
 void ckpt_store_close(struct ckpt_store *);
 
-enum ckpt_rows {         /* what a scan gives */
-	CKPT_WHOLE,      /* checkpoints, in the order of their keys */
-	CKPT_STORED,     /* checkpoint rows alone, in the order in which they lie */
+enum ckpt_rows {    /* what a scan gives */
+	CKPT_WHOLE, /* checkpoints, in the order of their keys */
+	CKPT_STORED, /* checkpoint rows alone, in the order in which they lie (of one thread:
+	                      in any); no blobs_*, no time from the container below VALUES */
 	CKPT_WRITE_ROWS, /* writes alone as they lie: the key of each's checkpoint, and
 	                      writes[0]; bodies with VALUES, sizes with LINKS */
 	CKPT_BLOB_ROWS, /* blobs alone, by thread, ns, channel, version: key without id, and
-	                      values[0]; blobs_all is the size; none where values are inline */
+	                      values[0] with the stored type, also "empty"; blobs_all is the
+	                      size (LINKS); none where values are inline. The version is the
+	                      row's text in quotes: a container's number 3 is "3" here */
 	CKPT_STRAY_WRITES, /* like WRITE_ROWS, of checkpoints that are not there; by key */
 	CKPT_STRAY_BLOBS /* like BLOB_ROWS, those that no checkpoint of their namespace names */
 };
@@ -178,7 +183,8 @@ struct ckpt_pick {
 			upto; /* only ids in these bounds; they need thread and ns */
 	enum ckpt_depth depth;
 	enum ckpt_rows rows;
-	bool apart; /* leave blobs unread: such values have a version, no type and no body */
+	bool apart; /* leave blobs unread: such values have a version, no type and no body;
+	               nor are Sends looked for that lie with the parent */
 	bool writes; /* pending writes too; their bodies only with VALUES */
 	bool sizes;  /* sizes too; PostgreSQL has to unpack rows for them */
 	bool newest; /* "descending" as the saver's own database orders ids */

@@ -23,6 +23,11 @@ enum write_col {
 	WCOL_BODY,
 	WRITE_COLS
 };
+enum blob_col {
+	BCOL_THREAD, BCOL_NS, BCOL_CHANNEL, BCOL_VERSION, BCOL_TYPE, BCOL_SIZE,
+	BCOL_BODY,
+	BLOB_COLS
+};
 /* clang-format on */
 
 struct layout_table {
@@ -42,7 +47,11 @@ struct layout {
 	const char *cols[CHECKPOINT_COLS];
 	const char *write_key[3];
 	const char *write_cols[WRITE_COLS];
+	const char *blob_cols[BLOB_COLS]; /* where there are blobs */
 
+	/* True of a row w of {writes} whose checkpoint is not there, of one of {blobs} that no
+	   checkpoint of its namespace names. */
+	const char *stray_writes, *stray_blobs;
 	/* Rows (type, container) of a few checkpoints, to tell who wrote them. */
 	const char *samples;
 	/* Newest id of each namespace in one statement, descending; $1 a thread or NULL. NULL text:

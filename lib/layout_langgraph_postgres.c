@@ -38,6 +38,22 @@
 		[WCOL_SIZE] = "octet_length(blob)", [WCOL_SEQ] = "0::int8", \
 		[WCOL_BODY] = "blob", \
 	}
+#define STRAY_WRITES(id) \
+	"NOT EXISTS (SELECT 1 FROM {checkpoints} c WHERE c.thread_id = w.thread_id " \
+	"AND c.checkpoint_ns = w.checkpoint_ns AND " id " = w.checkpoint_id)"
+/* a container may hold anything; all versions as text, as blobs have them */
+#define STRAY_BLOBS(version) \
+	"NOT EXISTS (SELECT 1 FROM {checkpoints} c, jsonb_each_text(CASE jsonb_typeof(" \
+	"c.checkpoint -> 'channel_versions') WHEN 'object' THEN c.checkpoint -> " \
+	"'channel_versions' ELSE '{}' END) AS v WHERE c.thread_id = w.thread_id " \
+	"AND c.checkpoint_ns = w.checkpoint_ns AND v.key = w.channel" version ")"
+#define BLOB_COLUMNS(version) \
+	{ \
+		[BCOL_THREAD] = "thread_id", [BCOL_NS] = "checkpoint_ns", \
+		[BCOL_CHANNEL] = "channel", [BCOL_VERSION] = version, \
+		[BCOL_TYPE] = "type", [BCOL_SIZE] = "octet_length(blob)", \
+		[BCOL_BODY] = "blob", \
+	}
 #define SENDS \
 	"SELECT type, blob FROM {writes} WHERE thread_id = $1 AND checkpoint_id = $3 " \
 	"AND channel = '__pregel_tasks' ORDER BY {task_path|''::text} COLLATE \"C\", " \
@@ -68,6 +84,9 @@ const struct layout layout_langgraph_postgres = {
 	},
 	.write_key = { "thread_id", "checkpoint_ns", "checkpoint_id" },
 	.write_cols = WRITE_COLUMNS,
+	.blob_cols = BLOB_COLUMNS("version"),
+	.stray_writes = STRAY_WRITES("c.checkpoint_id"),
+	.stray_blobs = STRAY_BLOBS(" AND v.value = w.version"),
 	.samples = SAMPLES(", checkpoint_id"),
 	.heads = "WITH RECURSIVE h(t, n, i) AS ("
 		 "(SELECT thread_id, checkpoint_ns, checkpoint_id FROM {checkpoints} "
@@ -122,6 +141,9 @@ const struct layout layout_shallow = {
 	},
 	.write_key = { "thread_id", "checkpoint_ns", "checkpoint_id" },
 	.write_cols = WRITE_COLUMNS,
+	.blob_cols = BLOB_COLUMNS("NULL::text"),
+	.stray_writes = STRAY_WRITES("c.checkpoint ->> 'id'"),
+	.stray_blobs = STRAY_BLOBS(""),
 	.samples = SAMPLES(""),
 	.blob_rows = "SELECT b.channel, w.v, b.type, b.blob "
 		     "FROM jsonb_to_recordset($3::jsonb) AS w(c text, v text) JOIN {blobs} b "

@@ -51,6 +51,9 @@ const struct layout layout_langgraph_sqlite = {
 		[WCOL_SEQ] = "rowid",
 		[WCOL_BODY] = "value",
 	},
+	.stray_writes = "NOT EXISTS (SELECT 1 FROM {checkpoints} AS c WHERE "
+			"c.thread_id = w.thread_id AND c.checkpoint_ns = w.checkpoint_ns "
+			"AND c.checkpoint_id = w.checkpoint_id)",
 	/* evenly spread over the rowids */
 	.samples = "WITH span AS (SELECT min(rowid) AS a, max(rowid) AS z FROM {checkpoints}), "
 		   "step(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM step WHERE i < 6) "

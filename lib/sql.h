@@ -1,7 +1,7 @@
 /*
  * sql.h - the SQL backend: sql.c opens and describes, sql_layout.c finds the tables in what
  * sql_catalog.c says there is, sql_scan.c reads rows, sql_writes.c their pending writes,
- * sql_blobs.c values kept apart.
+ * sql_blobs.c values kept apart, sql_rows.c writes and blobs for themselves, sql_space.c sizes.
  */
 #ifndef SQL_H
 #define SQL_H
@@ -23,8 +23,11 @@ struct sql_store {
 	struct arena arena;  /* names and texts, as long as the store */
 	const char *schema;  /* NULL where the engine has none */
 	const char *checkpoints, *writes, *blobs; /* the tables, ready for SQL */
+	const char *migrations;                   /* which there may be; or NULL */
 	const char *cols[CHECKPOINT_COLS];
 	const char *write_cols[WRITE_COLS];
+	const char *blob_cols[BLOB_COLS];
+	const char *stray_writes, *stray_blobs;
 	const char *samples, *heads, *blob_rows, *blob_sizes, *sends; /* or NULL */
 };
 
@@ -56,6 +59,7 @@ int sql_detect(struct sql_store *, const struct ckpt_config *);
 int sql_scan(struct ckpt_scan **out, struct ckpt_store *, const struct ckpt_pick *);
 int sql_scan_next(struct ckpt_scan *, struct ckpt_checkpoint *out);
 void sql_scan_done(struct ckpt_scan *);
+int sql_space(struct ckpt_store *, struct ckpt_space *out);
 
 /* Equality with a key part, kept as TEXT or as BLOB; and the three parts of a key. */
 static inline struct cell sql_key_cell(struct ckpt_view v, bool blob)

@@ -16,6 +16,12 @@ const struct sql_dialect sqlite_dialect = {
 	.tables = "SELECT name FROM sqlite_master WHERE type IN ('table', 'view') "
 		  "AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY name",
 	.by_bytes = "",
+	.encoding = "PRAGMA encoding",
+	.as_stored = " NOT INDEXED",
+	.space = "SELECT p.page_count * s.page_size, f.freelist_count * s.page_size, "
+		 "(SELECT file FROM pragma_database_list WHERE name = 'main') "
+		 "FROM pragma_page_count AS p, pragma_page_size AS s, "
+		 "pragma_freelist_count AS f",
 };
 
 const struct sql_dialect postgres_dialect = {
@@ -45,4 +51,20 @@ const struct sql_dialect postgres_dialect = {
 	.text_keys = true,
 	.sizes_unpack = true,
 	.by_bytes = " COLLATE \"C\"",
+	.as_stored = "",
+	/* what is dead is counted in rows, by the statistics: rows of a table are taken to be
+	   of one size, TOAST's for themselves; without statistics nothing is known */
+	.space = "WITH RECURSIVE r(oid) AS (SELECT oid FROM pg_catalog.pg_class WHERE "
+		 "oid IN "
+		 "(to_regclass($1), to_regclass($2), to_regclass($3), to_regclass($4)) "
+		 "UNION SELECT i.inhrelid FROM pg_catalog.pg_inherits i JOIN r ON "
+		 "i.inhparent = r.oid), "
+		 "t(oid) AS (SELECT oid FROM r UNION SELECT reltoastrelid FROM r JOIN "
+		 "pg_catalog.pg_class c USING (oid) WHERE reltoastrelid <> 0) "
+		 "SELECT (SELECT coalesce(sum(pg_total_relation_size(oid)), 0) FROM "
+		 "r)::int8, "
+		 "(SELECT sum(pg_relation_size(oid)::numeric * n_dead_tup / "
+		 "greatest(n_live_tup + n_dead_tup, 1)) FROM t "
+		 "JOIN pg_catalog.pg_stat_all_tables s ON s.relid = t.oid)::int8, "
+		 "NULL::text",
 };

@@ -20,7 +20,12 @@ struct sql_dialect {
 	const char *elsewhere; /* schemas that hold a table $1, for a hint; or NULL */
 	bool text_keys;        /* no key can be of another type */
 	bool sizes_unpack;     /* the length of a row's value costs unpacking it */
-	const char *by_bytes;  /* makes an order one of bytes, "" where it always is */
+	const char *by_bytes; /* makes an order one of bytes, "" where it always is … */
+	const char *encoding; /* … if this says UTF-8; or NULL */
+	const char *as_stored; /* behind a table: no index, its rows as they lie */
+	/* One row (bytes of file or of tables $1 to $4, of which reclaimable, the file beside
+	   which a write-ahead log may lie or NULL). */
+	const char *space;
 };
 
 extern const struct sql_dialect sqlite_dialect, postgres_dialect;

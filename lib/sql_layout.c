@@ -140,12 +140,17 @@ static int take(struct detect *d, const struct layout *l)
 	s->checkpoints = table_text(s, l->checkpoints.name);
 	s->writes = table_text(s, l->writes.name);
 	s->blobs = table_text(s, l->blobs.name);
+	s->migrations = l->migrations ? table_text(s, l->migrations) : NULL;
 	if (s->base.err->code || !s->checkpoints || !s->writes || !s->blobs)
 		return ckpt_fail(s->base.err, CKPT_ENOMEM, "out of memory");
 	for (size_t i = 0; i < CHECKPOINT_COLS; i++)
 		s->cols[i] = expand(d, l->cols[i]);
 	for (size_t i = 0; i < WRITE_COLS; i++)
 		s->write_cols[i] = expand(d, l->write_cols[i]);
+	for (size_t i = 0; i < BLOB_COLS; i++)
+		s->blob_cols[i] = expand(d, l->blob_cols[i]);
+	s->stray_writes = expand(d, l->stray_writes);
+	s->stray_blobs = expand(d, l->stray_blobs);
 	s->samples = expand(d, l->samples);
 	s->heads = expand(d, l->heads);
 	s->blob_rows = s->has_blobs ? expand(d, l->blob_rows) : NULL;

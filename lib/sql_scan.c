@@ -1,26 +1,12 @@
 /*
  * sql_scan.c - rows → checkpoints, as deep as the pick asks: the statement is the layout's column
- * list cut off at that depth, bounds by equality, order by key.
+ * list cut off at that depth, bounds by equality, order by key. Writes and blobs as rows of their
+ * own are sql_rows.c's.
  */
 #include <stdlib.h>
 #include <string.h>
 
-#include "sql.h"
-
-struct sql_scan {
-	struct ckpt_scan base;
-	struct ckpt_pick pick;
-	struct cursor *cur;
-	struct arena arena; /* of the current step */
-	struct blob_cache *cache;
-	char *sql;
-	size_t ncols;
-	int64_t given;
-	/* HEADS: where the skip scan stands; these outlive the step */
-	struct arena keys;
-	struct cell at[2];
-	bool started, same_thread;
-};
+#include "sql_scan.h"
 
 /* Columns a depth selects: a prefix of the layout's list. */
 static const size_t cols_at[] = {
@@ -40,11 +26,10 @@ static struct sql_scan *scan_of(struct ckpt_scan *s)
 /* ---- the statement ------------------------------------------------------------------------------ */
 
 /* Where keys are always text, one of bytes is nowhere, and asking for it would be an error. */
-static void add_bounds(struct ckpt_buf *b, const struct sql_store *store,
-		const struct ckpt_key *key)
+void sql_bounds(struct ckpt_buf *b, const struct sql_store *store,
+		const char *const cols[3], const struct ckpt_key *key, const char *word)
 {
 	const struct ckpt_view part[3] = { key->thread, key->ns, key->id };
-	const char *word = " WHERE ";
 
 	for (unsigned i = 0; i < 3; i++) {
 		if (!part[i].p)
@@ -52,10 +37,20 @@ static void add_bounds(struct ckpt_buf *b, const struct sql_store *store,
 		if (store->dialect->text_keys && key->blob & 1U << i)
 			ckpt_buf_addf(b, "%sfalse", word);
 		else
-			ckpt_buf_addf(b, "%s%s = $%u", word, store->layout->key[i],
-					i + 1);
+			ckpt_buf_addf(b, "%s%s = $%u", word, cols[i], i + 1);
 		word = " AND ";
 	}
+}
+
+void sql_range(struct ckpt_buf *b, const struct sql_store *store, const char *id,
+		const struct ckpt_pick *pick)
+{
+	const char *by = store->dialect->by_bytes;
+
+	if (pick->from.p)
+		ckpt_buf_addf(b, " AND %s%s >= $5", id, by);
+	if (pick->upto.p)
+		ckpt_buf_addf(b, " AND %s%s <= $6", id, by);
 }
 
 /* By bytes; the newest checkpoint is the one that is greatest in the database's own order, and
@@ -92,7 +87,7 @@ static void add_heads(struct ckpt_buf *b, const struct sql_scan *s,
 	else if (s->started)
 		ckpt_buf_addf(b, " WHERE %s < $1", l->key[0]);
 	else if (s->pick.key.thread.p)
-		add_bounds(b, store, &s->pick.key);
+		sql_bounds(b, store, store->layout->key, &s->pick.key, " WHERE ");
 	add_order(b, store, &s->pick, 3);
 	ckpt_buf_puts(b, " LIMIT 1");
 }
@@ -104,7 +99,7 @@ static void add_spans(struct ckpt_buf *b, const struct sql_scan *s,
 
 	ckpt_buf_addf(b, "SELECT %1$s, %2$s, max(%3$s), min(%3$s), count(*) FROM %4$s",
 			l->key[0], l->key[1], l->key[2], store->checkpoints);
-	add_bounds(b, store, &s->pick.key);
+	sql_bounds(b, store, store->layout->key, &s->pick.key, " WHERE ");
 	ckpt_buf_addf(b, " GROUP BY %s, %s", l->key[0], l->key[1]);
 	add_order(b, store, &s->pick, 2);
 }
@@ -121,17 +116,16 @@ static const char *col_of(
 static void add_rows(struct ckpt_buf *b, const struct sql_scan *s,
 		const struct sql_store *store)
 {
-	const char *id = store->layout->key[2], *by = store->dialect->by_bytes;
+	bool stored = s->pick.rows == CKPT_STORED;
 
 	for (size_t i = 0; i < s->ncols; i++)
 		ckpt_buf_addf(b, "%s%s", i ? ", " : "SELECT ", col_of(s, store, i));
-	ckpt_buf_addf(b, " FROM %s", store->checkpoints);
-	add_bounds(b, store, &s->pick.key);
-	if (s->pick.from.p)
-		ckpt_buf_addf(b, " AND %s%s >= $5", id, by);
-	if (s->pick.upto.p)
-		ckpt_buf_addf(b, " AND %s%s <= $6", id, by);
-	add_order(b, store, &s->pick, 3);
+	ckpt_buf_addf(b, " FROM %s%s", store->checkpoints,
+			stored && !s->pick.key.thread.p ? store->dialect->as_stored : "");
+	sql_bounds(b, store, store->layout->key, &s->pick.key, " WHERE ");
+	sql_range(b, store, store->layout->key[2], &s->pick);
+	if (!stored)
+		add_order(b, store, &s->pick, 3);
 }
 
 static int compose(struct sql_scan *s, const struct sql_store *store)
@@ -139,7 +133,9 @@ static int compose(struct sql_scan *s, const struct sql_store *store)
 	struct ckpt_buf b = { 0 };
 
 	s->ncols = cols_at[s->pick.depth];
-	if (s->pick.depth == CKPT_HEADS && store->heads)
+	if (s->pick.rows > CKPT_STORED)
+		sql_rows_compose(&b, s);
+	else if (s->pick.depth == CKPT_HEADS && store->heads)
 		ckpt_buf_puts(&b, store->heads);
 	else if (s->pick.depth == CKPT_HEADS)
 		add_heads(&b, s, store);
@@ -147,7 +143,7 @@ static int compose(struct sql_scan *s, const struct sql_store *store)
 		add_spans(&b, s, store);
 	else
 		add_rows(&b, s, store);
-	if (s->pick.limit && s->pick.depth != CKPT_HEADS)
+	if (b.n && s->pick.limit && s->pick.depth != CKPT_HEADS)
 		ckpt_buf_puts(&b, " LIMIT $4");
 	free(s->sql);
 	s->sql = b.p;
@@ -174,7 +170,7 @@ static int start(struct sql_scan *s)
 	}
 	if (compose(s, store) < 0)
 		return store->base.err->code;
-	return sql_query(&s->cur, store, s->sql, args, 6);
+	return s->sql ? sql_query(&s->cur, store, s->sql, args, 6) : 0;
 }
 
 int sql_scan(struct ckpt_scan **out, struct ckpt_store *store,
@@ -187,10 +183,12 @@ int sql_scan(struct ckpt_scan **out, struct ckpt_store *store,
 		return ckpt_fail(store->err, CKPT_ENOMEM, "out of memory");
 	s->base.store = store;
 	s->pick = *pick;
+	if (s->pick.rows != CKPT_WHOLE && s->pick.depth < CKPT_KEYS)
+		s->pick.depth = CKPT_KEYS;
 	s->cache = sql_of(store)->has_blobs ? blob_cache_new() : NULL;
 	if (sql_of(store)->has_blobs && !s->cache)
 		ckpt_fail(store->err, CKPT_ENOMEM, "out of memory");
-	if (store->err->code || start(s) < 0) {
+	if (store->err->code || start(s) < 0 || write_merge_new(&s->merge, s) < 0) {
 		sql_scan_done(&s->base);
 		return store->err->code;
 	}
@@ -208,26 +206,27 @@ void sql_scan_done(struct ckpt_scan *scan)
 	arena_free(&s->arena);
 	arena_free(&s->keys);
 	blob_cache_free(s->cache);
+	write_merge_free(s->merge);
+	ckpt_buf_free(&s->version);
 	free(s->sql);
 	free(s);
 }
 
 /* ---- rows --------------------------------------------------------------------------------------- */
 
-static void fill_key(
-		struct sql_scan *s, const struct cell *row, struct ckpt_checkpoint *out)
+void sql_fill_key(struct sql_scan *s, const struct cell *row, size_t n,
+		struct ckpt_checkpoint *out)
 {
 	struct ckpt_error *err = s->base.store->err;
 	struct ckpt_view *part[3] = { &out->key.thread, &out->key.ns, &out->key.id };
 
-	for (unsigned i = 0; i < 3; i++) {
+	for (unsigned i = 0; i < n; i++) {
 		*part[i] = sql_text(&s->arena, &row[i], err);
 		if (!part[i]->p)
 			*part[i] = CKPT_LIT("");
 		if (row[i].kind == CELL_BLOB)
 			out->key.blob |= 1U << i;
 	}
-	out->time = ckpt_time_of_id(out->key.id);
 }
 
 /* The container of one row, only where it is needed and the scan does not read it anyway. */
@@ -242,7 +241,7 @@ static int time_from_payload(struct sql_scan *s, struct ckpt_checkpoint *out)
 	sql_key_cells(args, &out->key);
 	ckpt_buf_addf(&sql, "SELECT %s FROM %s", store->cols[COL_BODY],
 			store->checkpoints);
-	add_bounds(&sql, store, &out->key);
+	sql_bounds(&sql, store, store->layout->key, &out->key, " WHERE ");
 	if (sql.failed)
 		return ckpt_fail(store->base.err, CKPT_ENOMEM, "out of memory");
 	if (sql_query(&cur, store, sql.p, args, 3) == 0) {
@@ -271,8 +270,11 @@ static int fill_values(
 	if (sql_open_row(store, &out->type, &out->lock, &body, &s->arena) < 0 ||
 			codec_split(out, body, &s->arena, store->base.err) < 0)
 		return store->base.err->code;
+	out->body = body;
 	if (out->lock == CKPT_SHUT)
 		out->broken_why = "it cannot be decrypted: wrong key or damaged row";
+	if (s->pick.apart)
+		return 0;
 	if (store->blob_rows && sql_blobs(store, s->cache, out, &s->arena) < 0)
 		return store->base.err->code;
 	return store->sends ? sql_sends(store, out, &s->arena) : 0;
@@ -287,7 +289,8 @@ static void fill_links(
 	out->type = sql_text(&s->arena, &row[COL_TYPE], err);
 	out->size = size_of(&row[COL_SIZE]);
 	out->meta_size = size_of(&row[COL_META_SIZE]);
-	if (out->time == CKPT_UNKNOWN && s->pick.depth < CKPT_VALUES)
+	if (out->time == CKPT_UNKNOWN && s->pick.depth < CKPT_VALUES &&
+			s->pick.rows == CKPT_WHOLE)
 		time_from_payload(s, out);
 }
 
@@ -297,7 +300,8 @@ static int fill(struct sql_scan *s, const struct cell *row, struct ckpt_checkpoi
 	enum ckpt_depth depth = s->pick.depth;
 
 	*out = (struct ckpt_checkpoint){ 0 };
-	fill_key(s, row, out);
+	sql_fill_key(s, row, 3, out);
+	out->time = ckpt_time_of_id(out->key.id);
 	if (depth == CKPT_SPANS) {
 		out->first = sql_text(&s->arena, &row[3], store->base.err);
 		out->count = row[4].i;
@@ -310,9 +314,11 @@ static int fill(struct sql_scan *s, const struct cell *row, struct ckpt_checkpoi
 	}
 	if (depth >= CKPT_VALUES)
 		fill_values(s, row[COL_BODY].v, out);
-	if (s->pick.sizes && store->blob_sizes)
+	if (s->pick.sizes && store->blob_sizes && s->pick.rows == CKPT_WHOLE)
 		sql_blob_sizes(store, s->cache, out);
-	if (s->pick.writes)
+	if (s->merge)
+		write_merge_take(s->merge, s, row, out);
+	else if (s->pick.writes)
 		sql_writes(store, out, depth >= CKPT_VALUES, &s->arena);
 	return store->base.err->code;
 }
@@ -365,7 +371,7 @@ static bool in_namespace(const struct sql_scan *s, const struct cell *row)
 int sql_scan_next(struct ckpt_scan *scan, struct ckpt_checkpoint *out)
 {
 	struct sql_scan *s = scan_of(scan);
-	struct cell row[CHECKPOINT_COLS];
+	struct cell row[SQL_ROW_COLS];
 	int rc;
 
 	if (scan->store->err->code)
@@ -378,11 +384,11 @@ int sql_scan_next(struct ckpt_scan *scan, struct ckpt_checkpoint *out)
 			rc = next_head(s, row);
 		while (rc > 0 && !in_namespace(s, row));
 	} else {
-		rc = sql_next(s->cur, row, s->ncols);
+		rc = s->cur ? sql_next(s->cur, row, s->ncols) : 0;
 	}
 	if (rc <= 0)
 		return rc;
 	s->given++;
-	rc = fill(s, row, out);
+	rc = s->pick.rows > CKPT_STORED ? sql_rows_fill(s, row, out) : fill(s, row, out);
 	return rc < 0 ? rc : 1;
 }

@@ -1,11 +1,12 @@
 /*
- * sql_writes.c - the pending writes of one checkpoint, in the order in which today's library
- * reads them: task path, task, index, as bytes.
+ * sql_writes.c - the pending writes of checkpoints, in the order in which today's library reads
+ * them: task path, task, index, as bytes. Of one checkpoint they are asked for by its key; beside
+ * a scan over many a second cursor in the same order is merged with it.
  */
 #include <stdlib.h>
 #include <string.h>
 
-#include "sql.h"
+#include "sql_scan.h"
 
 struct ckpt_view sql_text(struct arena *a, const struct cell *c, struct ckpt_error *err)
 {
@@ -30,88 +31,260 @@ static int in_library_order(const void *a, const void *b)
 	return d ? d : (x->seq > y->seq) - (x->seq < y->seq);
 }
 
-static void fill_write(struct sql_store *s, struct ckpt_write *w, const struct cell *row,
+void sql_write_cols(struct ckpt_buf *b, const struct sql_store *s, bool bodies)
+{
+	size_t n = bodies ? WRITE_COLS : (size_t)WCOL_BODY;
+
+	ckpt_buf_addf(b, "SELECT %s, %s, %s", s->layout->write_key[0],
+			s->layout->write_key[1], s->layout->write_key[2]);
+	for (size_t i = 0; i < n; i++)
+		ckpt_buf_addf(b, ", %s", s->write_cols[i]);
+}
+
+static size_t row_cells(bool bodies)
+{
+	return 3 + (bodies ? WRITE_COLS : (size_t)WCOL_BODY);
+}
+
+void sql_write_row(struct sql_store *s, struct ckpt_write *out, const struct cell *row,
 		bool bodies, struct arena *arena)
 {
 	struct ckpt_error *err = s->base.err;
-	struct ckpt_view part[4];
-	static const enum write_col text[4] = { WCOL_TASK, WCOL_PATH, WCOL_CHANNEL,
-		WCOL_TYPE };
 
-	for (size_t i = 0; i < 4; i++) {
-		part[i] = sql_text(arena, &row[text[i]], err);
-		if (part[i].p && !err->code)
-			part[i] = arena_copy(arena, part[i], err);
-	}
-	*w = (struct ckpt_write){
-		.task = part[0],
-		.path = part[1],
-		.channel = part[2],
-		.type = part[3],
+	row += 3;
+	*out = (struct ckpt_write){
+		.task = sql_text(arena, &row[WCOL_TASK], err),
+		.path = sql_text(arena, &row[WCOL_PATH], err),
+		.channel = sql_text(arena, &row[WCOL_CHANNEL], err),
+		.type = sql_text(arena, &row[WCOL_TYPE], err),
 		.idx = row[WCOL_IDX].i,
 		.size = row[WCOL_SIZE].kind == CELL_INT ? row[WCOL_SIZE].i : 0,
 		.seq = row[WCOL_SEQ].i,
 	};
 	if (!bodies || !row[WCOL_BODY].v.p)
 		return;
-	w->body = row[WCOL_BODY].v;
-	sql_open_row(s, &w->type, &w->lock, &w->body, arena);
-	if (w->lock != CKPT_OPENED) /* what was opened lies in the arena already */
-		w->body = arena_copy(arena, w->body, err);
+	out->body = row[WCOL_BODY].v;
+	sql_open_row(s, &out->type, &out->lock, &out->body, arena);
 }
 
-static int collect(struct sql_store *s, struct cursor *cur, struct ckpt_checkpoint *out,
-		bool bodies, struct arena *arena)
+/* ---- a list ------------------------------------------------------------------------------- */
+
+struct list {
+	struct sql_store *s;
+	struct arena *arena;
+	struct ckpt_write *w;
+	size_t n, cap;
+	bool bodies;
+};
+
+/* The row with views that outlive it. */
+static int add(struct list *l, const struct cell *row, struct ckpt_checkpoint *out)
 {
-	struct ckpt_error *err = s->base.err;
-	struct cell row[WRITE_COLS];
-	struct ckpt_write *list = NULL;
-	size_t n = 0, cap = 0;
+	struct ckpt_error *err = l->s->base.err;
+	struct ckpt_write *w;
 
-	while (sql_next(cur, row, bodies ? WRITE_COLS : (size_t)WCOL_BODY) > 0) {
-		if (n == cap) {
-			struct ckpt_write *more;
+	if (l->n == l->cap) {
+		size_t cap = l->cap ? l->cap * 2 : 8;
 
-			cap = cap ? cap * 2 : 8;
-			more = arena_take(arena, cap * sizeof(*more), err);
-			if (!more)
-				return err->code;
-			if (n)
-				memcpy(more, list, n * sizeof(*more));
-			list = more;
-		}
-		fill_write(s, &list[n], row, bodies, arena);
-		out->writes_size += list[n++].size;
+		w = arena_take(l->arena, cap * sizeof(*w), err);
+		if (!w)
+			return err->code;
+		if (l->n)
+			memcpy(w, l->w, l->n * sizeof(*w));
+		l->w = w;
+		l->cap = cap;
 	}
-	if (n > 1)
-		qsort(list, n, sizeof(*list), in_library_order);
-	out->writes = list;
-	out->nwrites = n;
+	w = &l->w[l->n++];
+	sql_write_row(l->s, w, row, l->bodies, l->arena);
+	for (size_t i = 0; i < 5 && !err->code; i++) {
+		struct ckpt_view *part[5] = { &w->task, &w->path, &w->channel, &w->type,
+			&w->body };
+
+		/* what was opened lies in the arena already */
+		if (part[i]->p && (i < 4 || w->lock != CKPT_OPENED))
+			*part[i] = arena_copy(l->arena, *part[i], err);
+	}
+	out->writes_size += w->size;
 	return err->code;
+}
+
+static void give(struct list *l, struct ckpt_checkpoint *out)
+{
+	if (l->n > 1)
+		qsort(l->w, l->n, sizeof(*l->w), in_library_order);
+	out->writes = l->w;
+	out->nwrites = l->n;
 }
 
 int sql_writes(struct sql_store *s, struct ckpt_checkpoint *out, bool bodies,
 		struct arena *arena)
 {
-	const struct layout *l = s->layout;
-	struct cell args[3];
-	size_t ncols = bodies ? WRITE_COLS : (size_t)WCOL_BODY;
+	struct list list = { .s = s, .arena = arena, .bodies = bodies };
+	struct cell args[3], row[SQL_ROW_COLS];
 	struct ckpt_buf sql = { 0 };
 	struct cursor *cur;
 
 	if (!s->has_writes || s->base.err->code)
 		return s->base.err->code;
 	sql_key_cells(args, &out->key);
-	for (size_t i = 0; i < ncols; i++)
-		ckpt_buf_addf(&sql, "%s%s", i ? ", " : "SELECT ", s->write_cols[i]);
-	ckpt_buf_addf(&sql, " FROM %s WHERE %s = $1 AND %s = $2 AND %s = $3", s->writes,
-			l->write_key[0], l->write_key[1], l->write_key[2]);
+	sql_write_cols(&sql, s, bodies);
+	ckpt_buf_addf(&sql, " FROM %s", s->writes);
+	sql_bounds(&sql, s, s->layout->write_key, &out->key, " WHERE ");
 	if (sql.failed)
 		return ckpt_fail(s->base.err, CKPT_ENOMEM, "out of memory");
 	if (sql_query(&cur, s, sql.p, args, 3) == 0) {
-		collect(s, cur, out, bodies, arena);
+		while (sql_next(cur, row, row_cells(bodies)) > 0 &&
+				add(&list, row, out) == 0)
+			;
+		give(&list, out);
 		sql_done(cur);
 	}
 	ckpt_buf_free(&sql);
 	return s->base.err->code;
+}
+
+/* ---- merged with a scan ----------------------------------------------------------------------- */
+
+struct write_merge {
+	struct cursor *cur;
+	struct cell row[SQL_ROW_COLS]; /* the next write, if `have` */
+	bool have, bodies, down;
+};
+
+/* As both engines order keys: numbers, text, bytes; within each by value. */
+static int cell_cmp(const struct cell *a, const struct cell *b)
+{
+	static const int rank[] = { [CELL_NULL] = 0,
+		[CELL_INT] = 1,
+		[CELL_REAL] = 1,
+		[CELL_TEXT] = 2,
+		[CELL_BLOB] = 3 };
+	double x, y;
+
+	if (rank[a->kind] != rank[b->kind])
+		return rank[a->kind] < rank[b->kind] ? -1 : 1;
+	if (rank[a->kind] != 1)
+		return ckpt_view_cmp(a->v, b->v);
+	if (a->kind == CELL_INT && b->kind == CELL_INT)
+		return (a->i > b->i) - (a->i < b->i);
+	x = a->kind == CELL_INT ? (double)a->i : strtod(a->v.p, NULL);
+	y = b->kind == CELL_INT ? (double)b->i : strtod(b->v.p, NULL);
+	return (x > y) - (x < y);
+}
+
+static int key_cmp(const struct write_merge *m, const struct cell *key)
+{
+	int d = 0;
+
+	for (size_t i = 0; i < 3 && d == 0; i++)
+		d = cell_cmp(&m->row[i], &key[i]);
+	return m->down ? -d : d;
+}
+
+/* The order of both cursors has to be one that can be followed here. */
+static int byte_order(struct sql_store *s, const struct ckpt_pick *p, bool *yes)
+{
+	struct cursor *cur;
+	struct cell cell;
+
+	*yes = !(p->newest && *s->dialect->by_bytes);
+	if (!*yes || !s->dialect->encoding)
+		return 0;
+	if (sql_query(&cur, s, s->dialect->encoding, NULL, 0) < 0)
+		return s->base.err->code;
+	*yes = sql_next(cur, &cell, 1) > 0 && ckpt_view_eq(cell.v, CKPT_LIT("UTF-8"));
+	sql_done(cur);
+	return s->base.err->code;
+}
+
+static void add_order(struct ckpt_buf *b, const struct sql_store *s,
+		const struct ckpt_pick *p, bool down)
+{
+	const void *bound[3] = { p->key.thread.p, p->key.ns.p, p->key.id.p };
+	const char *word = " ORDER BY ";
+
+	for (size_t i = 0; i < 3; i++) {
+		if (bound[i])
+			continue;
+		ckpt_buf_addf(b, "%s%s%s%s", word, s->layout->write_key[i],
+				s->dialect->by_bytes, down ? " DESC" : "");
+		word = ", ";
+	}
+}
+
+static int merge_query(struct write_merge *m, struct sql_scan *scan)
+{
+	struct sql_store *s = sql_of(scan->base.store);
+	const struct ckpt_pick *p = &scan->pick;
+	bool blob_id = p->key.blob & CKPT_BLOB_ID;
+	struct ckpt_buf sql = { 0 };
+	struct cell args[6];
+
+	sql_key_cells(args, &p->key);
+	args[3] = (struct cell){ 0 };
+	args[4] = sql_key_cell(p->from, blob_id);
+	args[5] = sql_key_cell(p->upto, blob_id);
+	sql_write_cols(&sql, s, m->bodies);
+	ckpt_buf_addf(&sql, " FROM %s", s->writes);
+	sql_bounds(&sql, s, s->layout->write_key, &p->key, " WHERE ");
+	sql_range(&sql, s, s->layout->write_key[2], p);
+	add_order(&sql, s, p, m->down);
+	if (sql.failed)
+		ckpt_fail(s->base.err, CKPT_ENOMEM, "out of memory");
+	else
+		sql_query(&m->cur, s, sql.p, args, 6);
+	ckpt_buf_free(&sql);
+	return s->base.err->code;
+}
+
+static int advance(struct write_merge *m)
+{
+	int rc = sql_next(m->cur, m->row, row_cells(m->bodies));
+
+	m->have = rc > 0;
+	return rc < 0 ? rc : 0;
+}
+
+int write_merge_new(struct write_merge **out, struct sql_scan *scan)
+{
+	struct sql_store *s = sql_of(scan->base.store);
+	const struct ckpt_pick *p = &scan->pick;
+	bool ordered;
+
+	*out = NULL;
+	if (!p->writes || !s->has_writes || p->rows != CKPT_WHOLE || p->limit ||
+			p->depth < CKPT_KEYS || p->key.id.p)
+		return 0;
+	if (byte_order(s, p, &ordered) < 0 || !ordered)
+		return s->base.err->code;
+	*out = calloc(1, sizeof(**out));
+	if (!*out)
+		return ckpt_fail(s->base.err, CKPT_ENOMEM, "out of memory");
+	(*out)->bodies = p->depth >= CKPT_VALUES;
+	(*out)->down = p->descending || p->newest;
+	return merge_query(*out, scan) < 0 ? s->base.err->code : advance(*out);
+}
+
+int write_merge_take(struct write_merge *m, struct sql_scan *scan, const struct cell *row,
+		struct ckpt_checkpoint *out)
+{
+	struct list list = {
+		.s = sql_of(scan->base.store), .arena = &scan->arena, .bodies = m->bodies
+	};
+	int rc = 0, d;
+
+	while (rc == 0 && m->have && (d = key_cmp(m, row)) <= 0) {
+		if (d == 0) /* before it: writes without a checkpoint */
+			rc = add(&list, m->row, out);
+		rc = rc < 0 ? rc : advance(m);
+	}
+	give(&list, out);
+	return rc;
+}
+
+void write_merge_free(struct write_merge *m)
+{
+	if (m)
+		sql_done(m->cur);
+	free(m);
 }
