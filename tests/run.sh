@@ -68,6 +68,8 @@ suite_cli() {
 suite_oracle() { # what the owning libraries read from the same stores
 	[ ! -e tests/oracle/compare.py ] || job oracle "$python" tests/oracle/compare.py
 	[ ! -e tests/oracle/fold.py ] || job fold "$python" tests/oracle/fold.py
+	[ ! -e tests/oracle/compare_dump.py ] ||
+		job dump "$python" tests/oracle/compare_dump.py
 	[ ! -e tests/oracle/patches.py ] || job patches "$python" tests/oracle/patches.py
 }
 suite_schema() { # every answer that the cli tests saved
