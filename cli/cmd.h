@@ -114,6 +114,8 @@ int opt_help(const struct cmd *, struct ckpt_buf *to); /* -h; cmd NULL: the prog
 
 /* Helpers shared by commands. */
 int cli_usage(struct cli *, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* How stores are opened, from the common options. */
+void cli_config(struct cli *, struct ckpt_config *out);
 /* Open a store besides cli->store, with the same options; the caller ends and closes it. */
 int cli_store_open(struct ckpt_store **out, struct cli *, const char *name);
 /* Exit code of a CKPT_E… code, and its name in error JSON. */

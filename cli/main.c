@@ -204,9 +204,9 @@ static bool on_stop(void *arg)
 	return sink_signal() != 0;
 }
 
-int cli_store_open(struct ckpt_store **out, struct cli *cli, const char *name)
+void cli_config(struct cli *cli, struct ckpt_config *out)
 {
-	struct ckpt_config config = { .schema = cli->g.schema,
+	*out = (struct ckpt_config){ .schema = cli->g.schema,
 		.layout = cli->g.layout,
 		.aes_key_file = cli->g.aes_key_file,
 		.aes_key = getenv("LANGGRAPH_AES_KEY"),
@@ -215,9 +215,16 @@ int cli_store_open(struct ckpt_store **out, struct cli *cli, const char *name)
 		.stop = on_stop,
 		.arg = cli,
 		.trace = cli->g.verbose >= 2 ? on_trace : NULL };
-	struct ckpt_about about;
-	int rc = ckpt_store_open(out, name, &config, &cli->err);
+}
 
+int cli_store_open(struct ckpt_store **out, struct cli *cli, const char *name)
+{
+	struct ckpt_config config;
+	struct ckpt_about about;
+	int rc;
+
+	cli_config(cli, &config);
+	rc = ckpt_store_open(out, name, &config, &cli->err);
 	if (rc < 0 || cli->g.verbose < 1 || ckpt_store_about(*out, &about) < 0)
 		return rc;
 	cli_note(cli, "store %s (%s, layout %s%s%s)", about.uri, about.engine,
