@@ -18,10 +18,8 @@ const struct sql_dialect sqlite_dialect = {
 	.by_bytes = "",
 	.encoding = "PRAGMA encoding",
 	.as_stored = " NOT INDEXED",
-	.space = "SELECT p.page_count * s.page_size, f.freelist_count * s.page_size, "
-		 "(SELECT file FROM pragma_database_list WHERE name = 'main') "
-		 "FROM pragma_page_count AS p, pragma_page_size AS s, "
-		 "pragma_freelist_count AS f",
+	.pages = { "PRAGMA page_count", "PRAGMA freelist_count", "PRAGMA page_size",
+			"PRAGMA database_list" },
 };
 
 const struct sql_dialect postgres_dialect = {
@@ -65,6 +63,5 @@ const struct sql_dialect postgres_dialect = {
 		 "r)::int8, "
 		 "(SELECT sum(pg_relation_size(oid)::numeric * n_dead_tup / "
 		 "greatest(n_live_tup + n_dead_tup, 1)) FROM t "
-		 "JOIN pg_catalog.pg_stat_all_tables s ON s.relid = t.oid)::int8, "
-		 "NULL::text",
+		 "JOIN pg_catalog.pg_stat_all_tables s ON s.relid = t.oid)::int8",
 };

@@ -23,9 +23,10 @@ struct sql_dialect {
 	const char *by_bytes; /* makes an order one of bytes, "" where it always is … */
 	const char *encoding; /* … if this says UTF-8; or NULL */
 	const char *as_stored; /* behind a table: no index, its rows as they lie */
-	/* One row (bytes of file or of tables $1 to $4, of which reclaimable, the file beside
-	   which a write-ahead log may lie or NULL). */
+	/* One row: bytes of the tables $1 to $4 with all that is theirs, of which reclaimable. */
 	const char *space;
+	/* Where that is NULL: pages, free ones, bytes of one, and rows (number, name, file). */
+	const char *pages[4];
 };
 
 extern const struct sql_dialect sqlite_dialect, postgres_dialect;

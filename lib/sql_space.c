@@ -14,6 +14,20 @@ static int64_t whole(const struct cell *c)
 	return c->kind == CELL_INT ? c->i : CKPT_UNKNOWN;
 }
 
+/* The first row; whether there was one. Its texts are gone afterwards. */
+static bool one_row(struct sql_store *s, const char *sql, const struct cell *args,
+		size_t nargs, struct cell *row, size_t n)
+{
+	struct cursor *cur;
+	bool yes;
+
+	if (sql_query(&cur, s, sql, args, nargs) < 0)
+		return false;
+	yes = sql_next(cur, row, n) > 0;
+	sql_done(cur);
+	return yes;
+}
+
 /* The log beside a file: none is as good as an empty one. */
 static int64_t log_size(struct sql_store *s, struct ckpt_view file)
 {
@@ -33,26 +47,43 @@ static int64_t log_size(struct sql_store *s, struct ckpt_view file)
 	return size;
 }
 
+static int of_file(struct sql_store *s, struct ckpt_space *out)
+{
+	const char *const *sql = s->dialect->pages;
+	struct cell count, unused, size, file[3];
+	struct cursor *cur;
+
+	if (one_row(s, sql[0], NULL, 0, &count, 1) &&
+			one_row(s, sql[1], NULL, 0, &unused, 1) &&
+			one_row(s, sql[2], NULL, 0, &size, 1)) {
+		out->file = count.i * size.i;
+		out->reclaimable = unused.i * size.i;
+	}
+	if (sql_query(&cur, s, sql[3], NULL, 0) < 0)
+		return s->base.err->code;
+	while (sql_next(cur, file, 3) > 0) {
+		if (ckpt_view_eq(file[1].v, CKPT_LIT("main")) && file[2].v.n)
+			out->wal = log_size(s, file[2].v);
+	}
+	sql_done(cur);
+	return s->base.err->code;
+}
+
 int sql_space(struct ckpt_store *store, struct ckpt_space *out)
 {
 	struct sql_store *s = sql_of(store);
 	const char *const tables[4] = { s->checkpoints, s->has_writes ? s->writes : NULL,
 		s->has_blobs ? s->blobs : NULL, s->migrations };
-	struct cell args[4], row[3];
-	struct cursor *cur;
-	int rc;
+	struct cell args[4], row[2];
 
 	*out = (struct ckpt_space){ CKPT_UNKNOWN, CKPT_UNKNOWN, CKPT_UNKNOWN };
+	if (!s->dialect->space)
+		return of_file(s, out);
 	for (size_t i = 0; i < 4; i++)
 		args[i] = sql_key_cell(ckpt_view_of(tables[i]), false);
-	if (sql_query(&cur, s, s->dialect->space, args, 4) < 0)
-		return s->base.err->code;
-	rc = sql_next(cur, row, 3);
-	if (rc > 0) {
+	if (one_row(s, s->dialect->space, args, 4, row, 2)) {
 		out->file = whole(&row[0]);
 		out->reclaimable = whole(&row[1]);
-		out->wal = row[2].v.p ? log_size(s, row[2].v) : CKPT_UNKNOWN;
 	}
-	sql_done(cur);
 	return s->base.err->code;
 }
