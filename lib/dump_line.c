@@ -305,7 +305,7 @@ static const struct member *member_of(const struct dump_field *name, unsigned ki
 }
 
 /* What another program, or a later one, put beside; quarantine adds code and detail. */
-static bool pass_over(struct line *l, const struct dump_field *name, unsigned kind)
+static bool pass_over(struct line *l, const struct dump_field *name)
 {
 	struct ckpt_view rest = { l->at, (size_t)(l->end - l->at) }, raw;
 	struct ckpt_view called = { name->p, name->n };
@@ -317,11 +317,9 @@ static bool pass_over(struct line *l, const struct dump_field *name, unsigned ki
 	reader_done(l->json);
 	if (rc < 0)
 		return bad(l, "this is not JSON", NULL);
-	if (kind == DUMP_HEADER &&
-			(ckpt_view_eq(called, CKPT_LIT("code")) ||
-					ckpt_view_eq(called, CKPT_LIT("detail"))))
-		return true;
-	l->out->extra = called;
+	if (!ckpt_view_eq(called, CKPT_LIT("code")) &&
+			!ckpt_view_eq(called, CKPT_LIT("detail")))
+		l->out->extra = called;
 	return true;
 }
 
@@ -339,7 +337,7 @@ static bool member(struct line *l, enum dump_kind kind)
 		return bad(l, "this is not JSON", NULL);
 	m = member_of(&name, kind);
 	if (!m)
-		return pass_over(l, &name, kind);
+		return pass_over(l, &name);
 	if (m->want == ROW) {
 		if (l->out->kind != DUMP_OTHER)
 			return bad(l, "more than one row in a line", m);

@@ -177,12 +177,15 @@ int dump_fill_blob(struct dump_step *s, const struct dump_row *row, bool body,
 	const struct row_reader r = reader_of(s);
 	struct dump_line line;
 	struct ckpt_buf version = { 0 };
+	bool empty;
 
 	if (dump_row_read(s, row, false, &line) < 0)
 		return s->store->base.err->code;
 	*out = (struct ckpt_value){ .channel = dump_name(&s->store->names, row->major),
-		.type = bytes(s, &line.f[DUMP_TYPE]),
-		.place = CKPT_BLOB };
+		.type = bytes(s, &line.f[DUMP_TYPE]) };
+	empty = line.f[DUMP_BODY].form != DUMP_BASE64 &&
+	        ckpt_view_eq(out->type, CKPT_LIT("empty"));
+	out->place = empty ? CKPT_EMPTY : CKPT_BLOB;
 	if (row->minor != DUMP_NONE) {
 		ckpt_json_string(&version, dump_name(&s->store->names, row->minor));
 		out->version = arena_copy(

@@ -16,7 +16,7 @@ struct dump_scan {
 	struct ckpt_pick pick;
 	struct dump_step step;
 	struct dump_row key; /* what the bounds are as numbers; NONE: any */
-	uint32_t from, upto; /* ids in [from, upto) */
+	uint64_t from, upto; /* ids in [from, upto) */
 	const struct dump_rows *rows;
 	struct dump_rows own; /* another order: of the file */
 	size_t lo, hi;        /* still to come */
@@ -57,10 +57,10 @@ static bool part(struct dump_scan *s, uint32_t *out, struct ckpt_view v, unsigne
 }
 
 /* The first number behind every id up to `upto`. */
-static uint32_t behind(struct dump_scan *s, struct ckpt_view upto, bool blob)
+static uint64_t behind(struct dump_scan *s, struct ckpt_view upto, bool blob)
 {
 	const struct dump_names *names = &s->step.store->names;
-	uint32_t at = dump_name_bound(names, upto, blob);
+	uint64_t at = dump_name_bound(names, upto, blob);
 
 	return at + (dump_name_find(names, upto, blob) != DUMP_NONE);
 }
@@ -71,9 +71,8 @@ static bool in_bounds(const struct dump_scan *s, const struct dump_row *r)
 
 	return (k->thread == DUMP_NONE || k->thread == r->thread) &&
 	       (k->ns == DUMP_NONE || k->ns == r->ns) &&
-	       (k->id == DUMP_NONE || k->id == r->id) &&
-	       (s->pick.rows == CKPT_BLOB_ROWS || s->pick.rows == CKPT_STRAY_BLOBS ||
-			       (r->id >= s->from && r->id < s->upto));
+	       (k->id == DUMP_NONE || k->id == r->id) && r->id >= s->from &&
+	       r->id < s->upto;
 }
 
 static void set_bounds(struct dump_scan *s)
@@ -82,13 +81,15 @@ static void set_bounds(struct dump_scan *s)
 	bool blob = k->blob & CKPT_BLOB_ID, there;
 	int parts = 0;
 
+	if (s->rows == &s->step.store->rows[DUMP_BLOB]) /* their keys have no id */
+		s->pick.key.id = s->pick.from = s->pick.upto = (struct ckpt_view){ 0 };
 	there = part(s, &s->key.thread, k->thread, CKPT_BLOB_THREAD) &&
 	        part(s, &s->key.ns, k->ns, CKPT_BLOB_NS) &&
 	        part(s, &s->key.id, k->id, CKPT_BLOB_ID);
 	s->from = s->pick.from.p ? dump_name_bound(&s->step.store->names, s->pick.from,
 						   blob)
 	                         : 0;
-	s->upto = s->pick.upto.p ? behind(s, s->pick.upto, blob) : DUMP_NONE;
+	s->upto = s->pick.upto.p ? behind(s, s->pick.upto, blob) : UINT64_MAX;
 	if (!there)
 		return; /* lo == hi: nothing */
 	s->hi = s->rows->n;
@@ -338,17 +339,21 @@ static int fill_row(struct dump_scan *s, const struct dump_row *r,
 {
 	bool bodies = s->pick.depth >= CKPT_VALUES;
 
-	out->time = CKPT_UNKNOWN;
 	if (s->rows == &s->step.store->rows[DUMP_BLOB]) {
-		out->blobs_all = r->size;
+		out->time = CKPT_UNKNOWN;
+		out->blobs_all = s->pick.depth >= CKPT_LINKS ? r->size : 0;
 		out->values = &s->value;
 		out->nvalues = 1;
 		return dump_fill_blob(&s->step, r, bodies, &s->value);
 	}
 	out->writes = &s->write;
 	out->nwrites = 1;
-	out->writes_size = r->size;
-	return dump_fill_write(&s->step, r, bodies, &s->write);
+	if (dump_fill_write(&s->step, r, bodies, &s->write) < 0)
+		return err_of(s)->code;
+	if (s->pick.depth < CKPT_LINKS)
+		s->write.size = 0;
+	out->writes_size = s->write.size;
+	return 0;
 }
 
 /* Thread and namespace at once: its rows are those up to the next one. */
