@@ -58,11 +58,7 @@ int sqlite_fault(struct sqlite_conn *c, int rc, const char *doing)
 	if (rc == SQLITE_READONLY_ROLLBACK ||
 			(code == CKPT_EIO && sqlite_hot_journal(&c->file))) {
 		c->base.err->code = CKPT_EREFUSED;
-		ckpt_hint(c->base.err,
-				"an interrupted write is still in '%s-journal'; opening "
-				"the "
-				"store once with its application rolls it back",
-				c->file.path);
+		sqlite_hint_journal(&c->file, c->base.err);
 	} else if (code == CKPT_EBUSY) {
 		ckpt_hint(c->base.err, "another process holds the lock; try again, or "
 				       "raise --lock-wait");
@@ -100,6 +96,12 @@ static int harden(struct sqlite_conn *c)
 	};
 	int rc = sqlite3_extended_result_codes(c->db, 1);
 
+	/* first of all, as a schema may end this early: the last to close would move the WAL into
+	   the file and remove it; as owner of an idle store we have none to move, and closing
+	   takes our empty side files away */
+	if (rc == SQLITE_OK && c->file.how != SQLITE_OWNER)
+		rc = sqlite3_db_config(
+				c->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, (int *)NULL);
 	for (size_t i = 0; i < sizeof(config) / sizeof(config[0]) && rc == SQLITE_OK; i++)
 		rc = sqlite3_db_config(c->db, config[i].verb, config[i].on, (int *)NULL);
 	/* before anything reads the file: exclusive means a WAL index in memory, no -shm */
@@ -112,11 +114,6 @@ static int harden(struct sqlite_conn *c)
 				"mmap_size=0;"
 				"PRAGMA cache_size=-2048; PRAGMA temp_store=2",
 				NULL, NULL, NULL);
-	/* the last to close would move the WAL into the file; as owner of an idle store we have
-	   none to move, and closing takes our empty side files away */
-	if (rc == SQLITE_OK && c->file.how != SQLITE_OWNER)
-		rc = sqlite3_db_config(
-				c->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, (int *)NULL);
 	if (rc == SQLITE_OK)
 		rc = sqlite3_set_authorizer(c->db, only_reading, NULL);
 	return rc == SQLITE_OK ? 0 : sqlite_fault(c, rc, "cannot open store");

@@ -70,9 +70,28 @@ bool sqlite_file_unchanged(const struct sqlite_file *f)
 	       same_witness(&f->journal, &now.journal);
 }
 
+/* As SQLite sees it: a journal that is done with is empty, or begins with a zero. */
 bool sqlite_hot_journal(const struct sqlite_file *f)
 {
-	return f->journal.there && f->journal.st.st_size > 0;
+	char *journal = f->journal.there ? with_suffix(f->path, "-journal") : NULL;
+	int fd = journal ? open(journal, O_RDONLY | O_CLOEXEC | O_NOCTTY) : -1;
+	char first = 0;
+	bool hot = fd >= 0 ? read(fd, &first, 1) == 1 && first != 0
+	                   : f->journal.there && f->journal.st.st_size > 0;
+
+	if (fd >= 0)
+		close(fd);
+	free(journal);
+	return hot;
+}
+
+void sqlite_hint_journal(const struct sqlite_file *f, struct ckpt_error *err)
+{
+	ckpt_hint(err,
+			"an interrupted write is still in '%s-journal'; opening the "
+			"store "
+			"once with its application rolls it back",
+			f->path);
 }
 
 /* Does a living process hold the store open? Every connection keeps a lock on -shm. */
@@ -202,12 +221,20 @@ int sqlite_file_decide(struct sqlite_file *out, const char *path, struct ckpt_er
 				path);
 	out->how = SQLITE_SHARED;
 	out->wal_format = header[18] == WAL_FORMAT || header[19] == WAL_FORMAT;
-	if (out->wal_format)
+	if (n == 0) { /* SQLite would take away a WAL that lies beside it */
+		out->how = SQLITE_QUIET;
+	} else if (out->wal_format && sqlite_hot_journal(out)) {
+		ckpt_fail(err, CKPT_EREFUSED, "store '%s' needs to be rolled back",
+				out->shown);
+		sqlite_hint_journal(out, err);
+		return err->code;
+	} else if (out->wal_format) {
 		out->how = decide_wal(out);
+	}
 	out->flags = SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX |
 	             (out->how == SQLITE_OWNER ? SQLITE_OPEN_READWRITE
 					       : SQLITE_OPEN_READONLY);
-	out->uri = uri_of(out->path, out->how == SQLITE_QUIET && !out->wal.there
+	out->uri = uri_of(out->path, out->how == SQLITE_QUIET && (!n || !out->wal.there)
 						     ? no_wal
 						     : query[out->how]);
 	if (!out->uri)

@@ -64,6 +64,7 @@ int sqlite_commit(struct conn *);
 int sqlite_file_decide(struct sqlite_file *out, const char *path, struct ckpt_error *);
 bool sqlite_file_unchanged(const struct sqlite_file *);
 bool sqlite_hot_journal(const struct sqlite_file *);
+void sqlite_hint_journal(const struct sqlite_file *, struct ckpt_error *);
 void sqlite_file_release(struct sqlite_file *);
 
 #endif

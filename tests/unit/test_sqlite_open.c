@@ -227,6 +227,59 @@ static void hot_journal(void)
 	ok(strcmp(before, after) == 0, "and nothing is rolled back");
 }
 
+static const char *beside(const char *path, const char *suffix)
+{
+	static char name[300];
+
+	snprintf(name, sizeof(name), "%s%s", path, suffix);
+	return name;
+}
+
+static void put(const char *path, const char *suffix, const char *text)
+{
+	FILE *file = fopen(beside(path, suffix), "we");
+
+	ok(file && fputs(text, file) >= 0 && fclose(file) == 0, "%s is made", suffix);
+}
+
+/* Whatever ends the opening of a damaged store, its side files stay as they are. */
+static void damaged(const char *name, const char *db, const char *suffix, int code)
+{
+	const char *path = fresh(name, "PRAGMA journal_mode=WAL");
+	char before[1000], after[1000];
+	struct ckpt_error err = { 0 };
+	struct conn *c = NULL;
+
+	if (db)
+		put(path, "", db);
+	put(path, suffix, "what an application may still need");
+	listing(before, path, true);
+	ok(sqlite_driver.open(&c, path, &config, &err) == code, "code %d: %s", code,
+			err.text);
+	if (c)
+		sqlite_driver.close(c);
+	listing(after, path, true);
+	ok(strcmp(before, after) == 0, "%s stays beside %s", suffix, name);
+}
+
+static void broken_schema(void)
+{
+	const char *path = fresh("schema.db", "PRAGMA journal_mode=WAL");
+	char before[1000], after[1000];
+	struct ckpt_error err = { 0 };
+	struct conn *c = NULL;
+
+	writer_end(writer(path,
+			"PRAGMA writable_schema=1;"
+			"UPDATE sqlite_master SET sql = 'CREATE'",
+			true));
+	listing(before, path, true);
+	ok(sqlite_driver.open(&c, path, &config, &err) == CKPT_ECORRUPT && !c, "%s",
+			err.text);
+	listing(after, path, true);
+	ok(strcmp(before, after) == 0, "a schema that ends it early leaves the WAL");
+}
+
 /* In a child that is another user: reads with the expected way, answers by its exit code. */
 static int as_stranger(const char *path, enum sqlite_how how, int64_t rows)
 {
@@ -324,6 +377,10 @@ int main(void)
 	ours();
 	leftovers();
 	hot_journal();
+	damaged("empty-wal.db", "", "-wal", 0);
+	damaged("empty-journal.db", "", "-journal", 0);
+	damaged("wal-journal.db", NULL, "-journal", CKPT_EREFUSED);
+	broken_schema();
 	strangers();
 	witnesses();
 	return done();
