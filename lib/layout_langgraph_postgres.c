@@ -152,6 +152,7 @@ const struct layout layout_shallow = {
 		      "coalesce(sum(octet_length(b.blob)), 0)::int8 FROM {checkpoints} c "
 		      "JOIN {blobs} b ON b.thread_id = c.thread_id "
 		      "AND b.checkpoint_ns = c.checkpoint_ns "
+		      "AND (c.checkpoint -> 'channel_versions') ? b.channel "
 		      "WHERE c.thread_id = $1 AND c.checkpoint_ns = $2 GROUP BY 1",
 	.migrations = "checkpoint_migrations",
 	.newest = 7,

@@ -35,8 +35,20 @@ bool check_heads(struct ckpt_store *);
 bool check_depths(struct ckpt_store *);
 bool check_values(struct ckpt_store *);
 bool check_writes(struct ckpt_store *);
+/* Has the checkpoint the writes it should have? */
+bool good_writes(const struct ckpt_pick *, const struct ckpt_checkpoint *,
+		const struct content *);
 bool check_sizes(struct ckpt_store *);
 bool check_lineage(struct ckpt_store *);
+/* checks_rows.c */
+bool check_stored(struct ckpt_store *);
+bool check_write_rows(struct ckpt_store *);
+bool check_blob_rows(struct ckpt_store *);
+bool check_strays(struct ckpt_store *);
+/* checks_merged.c */
+bool check_merged(struct ckpt_store *);
+bool check_apart(struct ckpt_store *);
+bool check_space(struct ckpt_store *);
 /* checks_store.c */
 bool check_about(struct ckpt_store *);
 bool check_nested(struct ckpt_store *);

@@ -34,7 +34,7 @@ static bool good_depth(const struct ckpt_pick *p, const struct ckpt_checkpoint *
 		const struct content *w)
 {
 	static const struct ckpt_view none = { 0 };
-	bool container = !kind_is_postgres(now.kind);
+	bool container = !kind_has_blobs(now.kind);
 	bool time = p->depth >= CKPT_LINKS || is_uuid(w);
 	struct ckpt_view v;
 
@@ -90,15 +90,15 @@ bool check_depths(struct ckpt_store *s)
 static bool same_value(const struct ckpt_value *got, const struct content_value *v)
 {
 	const struct kind *k = now.kind;
-	bool plain = kind_is_postgres(k) && v->json.p && !k->no_inline;
+	bool plain = kind_has_blobs(k) && v->json.p && !k->no_inline;
 	struct ckpt_view body = plain ? v->json : v->msgpack;
 	const char *type = !v->msgpack.p ? NULL
 	                   : plain       ? "json"
 	                   : k->js       ? "bytes"
 	                                 : "msgpack";
-	enum ckpt_place place = !v->msgpack.p                   ? CKPT_EMPTY
-	                        : plain || !kind_is_postgres(k) ? CKPT_INLINE
-	                                                        : CKPT_BLOB;
+	enum ckpt_place place = !v->msgpack.p                 ? CKPT_EMPTY
+	                        : plain || !kind_has_blobs(k) ? CKPT_INLINE
+	                                                      : CKPT_BLOB;
 	char version[80];
 
 	snprintf(version, sizeof(version), k->js ? "%u" : "\"%032u.0.5\"", v->version);
@@ -173,7 +173,7 @@ static int in_order(const void *a, const void *b)
 	return d ? d : (x->idx > y->idx) - (x->idx < y->idx);
 }
 
-static bool good_writes(const struct ckpt_pick *p, const struct ckpt_checkpoint *c,
+bool good_writes(const struct ckpt_pick *p, const struct ckpt_checkpoint *c,
 		const struct content *w)
 {
 	const struct content_write *order[16];
@@ -219,7 +219,7 @@ bool check_writes(struct ckpt_store *s)
 
 static bool in_blob(const struct content_value *v)
 {
-	return kind_is_postgres(now.kind) && v->msgpack.p &&
+	return kind_has_blobs(now.kind) && v->msgpack.p &&
 	       (now.kind->no_inline || !v->json.p);
 }
 

@@ -38,6 +38,16 @@ const struct content_write content_writes[] = {
 };
 const size_t ncontent_writes = LEN(content_writes);
 
+const struct ckpt_key content_strays[] = {
+	{ CKPT_LIT(""), CKPT_LIT(""), CKPT_LIT("!"), 0 },
+	{ CKPT_LIT("a"), CKPT_LIT(""), CKPT_LIT("a-gone"), 0 },
+	{ CKPT_LIT("a"), CKPT_LIT("gone"), CKPT_LIT("1"), 0 },
+	{ CKPT_LIT("a"), CKPT_LIT("sub"), CKPT_LIT("~~"), 0 },
+	{ CKPT_LIT("gone"), CKPT_LIT(""), CKPT_LIT("1"), 0 },
+	{ CKPT_LIT("\xf0\x9f\x98\x81"), CKPT_LIT(""), CKPT_LIT("a"), 0 },
+};
+const size_t ncontent_strays = LEN(content_strays);
+
 static struct ckpt_view keep(struct ckpt_buf *b)
 {
 	struct ckpt_view v = arena_copy(&arena, ckpt_buf_view(b), &err);
@@ -151,6 +161,11 @@ void content_make(void)
 bool kind_is_postgres(const struct kind *k)
 {
 	return strcmp(k->engine, "postgresql") == 0;
+}
+
+bool kind_has_blobs(const struct kind *k)
+{
+	return kind_is_postgres(k) || k->dumped_postgres;
 }
 
 bool kind_holds(const struct kind *k, const struct content *c)

@@ -110,8 +110,7 @@ static void put_version(struct ckpt_buf *b, const struct kind *k, unsigned versi
 	ckpt_buf_addf(b, k->js ? "%u" : "%032u.0.5", version);
 }
 
-static void put_container(
-		struct ckpt_buf *b, const struct kind *k, const struct content *c)
+void postgres_container(struct ckpt_buf *b, const struct kind *k, const struct content *c)
 {
 	bool any = false;
 
@@ -170,9 +169,10 @@ static void put_blobs(struct ckpt_buf *b, const struct kind *k, const struct con
 	}
 }
 
-static void put_writes(struct ckpt_buf *b, const struct kind *k, const struct content *c)
+static void put_writes(struct ckpt_buf *b, const struct kind *k, const struct content *c,
+		size_t n)
 {
-	for (size_t i = 0; c->writes && i < ncontent_writes; i++) {
+	for (size_t i = 0; i < n; i++) {
 		const struct content_write *w = &content_writes[i];
 
 		ckpt_buf_addf(b,
@@ -201,7 +201,7 @@ static void put_row(struct ckpt_buf *b, const struct kind *k, const struct conte
 {
 	struct ckpt_buf json = { 0 };
 
-	put_container(&json, k, c);
+	postgres_container(&json, k, c);
 	ckpt_buf_puts(b, "INSERT INTO checkpoints VALUES (");
 	put_key(b, c);
 	if (!k->shallow) {
@@ -217,7 +217,22 @@ static void put_row(struct ckpt_buf *b, const struct kind *k, const struct conte
 	ckpt_buf_puts(b, "::jsonb);\n");
 	ckpt_buf_free(&json);
 	put_blobs(b, k, c);
-	put_writes(b, k, c);
+	put_writes(b, k, c, c->writes ? ncontent_writes : 0);
+}
+
+static void put_strays(struct ckpt_buf *b, const struct kind *k)
+{
+	for (size_t i = 0; i < ncontent_strays; i++) {
+		const struct ckpt_key *key = &content_strays[i];
+		const struct content c = { .thread = key->thread,
+			.ns = key->ns,
+			.id = key->id,
+			.nvalues = 1,
+			.values = { { STRAY_CHANNEL, 9, STRAY_BODY, { 0 } } } };
+
+		put_writes(b, k, &c, STRAY_WRITES);
+		put_blobs(b, k, &c);
+	}
 }
 
 /* ---- databases ---------------------------------------------------------------------------------- */
@@ -307,6 +322,8 @@ const char *postgres_make(const struct kind *k)
 		if (kind_holds(k, &content[i]))
 			put_row(&b, k, &content[i]);
 	}
+	if (k->strays)
+		put_strays(&b, k);
 	ckpt_buf_addf(&b,
 			"COMMIT;\nGRANT USAGE ON SCHEMA \"%1$s\" TO ckpt_reader; "
 			"GRANT SELECT ON ALL TABLES IN SCHEMA \"%1$s\" TO ckpt_reader;\n",

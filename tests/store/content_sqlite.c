@@ -55,7 +55,7 @@ static void put_values(struct ckpt_buf *b, const struct content *c)
 	}
 }
 
-static void put_container(struct ckpt_buf *b, const struct content *c)
+void sqlite_container(struct ckpt_buf *b, const struct content *c)
 {
 	put_count(b, 0x80, 0xde, 5);
 	put_text(b, CKPT_LIT("v"));
@@ -73,7 +73,7 @@ static void put(sqlite3 *db, struct content *c, bool late)
 	struct made_row row = { c->thread, c->ns, c->id, c->parent, CKPT_LIT("msgpack"),
 		{ 0 }, c->meta, 0 };
 
-	put_container(&body, c);
+	sqlite_container(&body, c);
 	row.body = ckpt_buf_view(&body);
 	c->size = (int64_t)body.n;
 	made_put(db, &row);
@@ -103,6 +103,14 @@ const char *sqlite_make(const struct kind *k)
 	made_sql(db, "BEGIN");
 	for (size_t i = 0; i < ncontent; i++)
 		put(db, &content[i], false);
+	for (size_t i = 0; k->strays && i < ncontent_strays * STRAY_WRITES; i++) {
+		const struct ckpt_key *key = &content_strays[i / STRAY_WRITES];
+		const struct content_write *w = &content_writes[i % STRAY_WRITES];
+
+		made_write(db, &(struct made_write){ key->thread, key->ns, key->id,
+					       w->task, w->path, w->channel,
+					       CKPT_LIT("msgpack"), w->body, w->idx });
+	}
 	made_sql(db, "COMMIT");
 	if (k->no_task_path)
 		made_sql(db, "ALTER TABLE writes DROP COLUMN task_path");

@@ -203,6 +203,31 @@ static int scans(struct ckpt_store *s)
 	return 0;
 }
 
+static int rows(struct ckpt_store *s)
+{
+	for (unsigned r = CKPT_STORED; r <= CKPT_STRAY_BLOBS; r++) {
+		struct ckpt_pick pick = { .depth = CKPT_VALUES,
+			.rows = (enum ckpt_rows)r };
+		struct ckpt_checkpoint c;
+		struct ckpt_scan *scan;
+		int rc = ckpt_scan_open(&scan, s, &pick);
+
+		while (rc >= 0 && (rc = ckpt_scan_next(scan, &c)) > 0)
+			;
+		ckpt_scan_close(scan);
+		if (rc)
+			return rc;
+	}
+	return 0;
+}
+
+static int space(struct ckpt_store *s)
+{
+	struct ckpt_space out;
+
+	return ckpt_store_space(s, &out);
+}
+
 static int lineage(struct ckpt_store *s)
 {
 	const struct ckpt_key key = { .thread = CKPT_LIT("t"), .ns = CKPT_LIT("") };
@@ -266,8 +291,8 @@ static int about(struct ckpt_store *s)
 /* Everything a command may do with a store, up to the first failure. */
 static int whole_run(struct ckpt_store *s)
 {
-	static int (*const parts[])(struct ckpt_store *) = { about, scans, lineage,
-		addresses, deltas, ckpt_store_end };
+	static int (*const parts[])(struct ckpt_store *) = { about, scans, rows, space,
+		lineage, addresses, deltas, ckpt_store_end };
 	int rc = 0;
 
 	for (size_t i = 0; i < LEN(parts) && rc == 0; i++)
@@ -285,7 +310,8 @@ static bool refuses(struct ckpt_store *s, struct fault_conn *c)
 	return ckpt_scan_open(&scan, s, &pick) == CKPT_EIO && !scan &&
 	       c->failed == failed && lineage(s) == CKPT_EIO &&
 	       addresses(s) == CKPT_EIO && deltas(s) == CKPT_EIO &&
-	       about(s) == CKPT_EIO && ckpt_store_end(s) == CKPT_EIO;
+	       about(s) == CKPT_EIO && rows(s) == CKPT_EIO && space(s) == CKPT_EIO &&
+	       ckpt_store_end(s) == CKPT_EIO;
 }
 
 static void test(const char *name, const char *path, const char *schema)
