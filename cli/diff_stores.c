@@ -129,7 +129,7 @@ static int put_text(struct stores *s, const struct ckpt_difference *x)
 	ckpt_buf_addf(&s->line, "%s%c ", out_style(cli, colours[x->op]), marks[x->op]);
 	text_safe(&s->line, x->key.id, 0);
 	/* a checkpoint, one of its values, one of its writes */
-	ckpt_buf_addf(&s->line, "%s%s  ", x->key.id.p ? " " : "",
+	ckpt_buf_addf(&s->line, "%s%s  ", x->key.id.p ? "  " : "",
 			x->table == CKPT_IN_CHECKPOINTS ? "checkpoint"
 			: x->table == CKPT_IN_WRITES    ? "write"
 							: "value");

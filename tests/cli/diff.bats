@@ -94,13 +94,14 @@ replace	/metadata/step	5	6"
 }
 
 @test "words that do not go together: exit 2" {
-	for words in "" "--against x.db" "a b c" "a b --thread c" "a --checkpoint x" "a --stat --patch" \
+	for words in "" "--against x.db --patch" "--against x.db --path /values/a" \
+		"--against x.db --ns a" "--against x.db --stat --name-only" "a b c" "a b --thread c" "a --checkpoint x" "a --stat --patch" \
 		"a --name-only --stat" "a --path /x" "a --mask (" "--checkpoint x"; do
 		# shellcheck disable=SC2086
 		diff_ $words
 		fails 2 || return
 	done
-	diff_ --against x.db
+	diff_ --exit-code
 	fails 2 "one address or two are wanted"
 }
 
