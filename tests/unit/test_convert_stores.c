@@ -270,6 +270,7 @@ static void travel(struct trip *t, const struct ckpt_checkpoint *c)
 {
 	struct convert_out out, back = { 0 };
 	struct ckpt_checkpoint pg, again = *c;
+	struct ckpt_view body;
 
 	turn_to(t, &c->key);
 	t->checkpoints++;
@@ -286,11 +287,11 @@ static void travel(struct trip *t, const struct ckpt_checkpoint *c)
 		if (convert_next(t->back, &back, &pg, &t->arena) < 0)
 			return;
 		t->cannot += back.cannot;
+		body = back.body;
 		again.type = back.type;
 		if (t->crypt && crypt_inner_type(back.type, &again.type))
-			crypt_open_row(t->crypt, back.body, &t->arena, &back.body,
-					&t->err);
-		codec_split(&again, back.body, &t->arena, &t->err);
+			crypt_open_row(t->crypt, back.body, &t->arena, &body, &t->err);
+		codec_split(&again, body, &t->arena, &t->err);
 		compare(t, c, &again);
 	}
 	if (t->print)
