@@ -137,7 +137,7 @@ static void put_arguments(struct ckpt_buf *to, const struct cmd *cmd)
 		for (size_t i = 0; commands[i]; i++)
 			if (!commands[i]->hidden)
 				ckpt_buf_addf(to, "%s ", commands[i]->name);
-		ckpt_buf_puts(to, "addresses environment exit-codes json layouts "
+		ckpt_buf_puts(to, "addresses dump environment exit-codes json layouts "
 				  "policies'");
 	} else if (live(cmd->complete)) {
 		ckpt_buf_addf(to, " -k -a '%s'", live(cmd->complete));

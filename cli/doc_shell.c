@@ -49,7 +49,7 @@ static bool fixed_words(const struct cmd *cmd)
 	return cmd->args && strchr(cmd->args, '|') && !strpbrk(cmd->args, "[ ");
 }
 
-static const char topics[] = "addresses environment exit-codes json layouts policies";
+static const char topics[] = "addresses dump environment exit-codes json layouts policies";
 
 static void put_help_words(struct ckpt_buf *to)
 {

@@ -94,7 +94,7 @@ static void help_program(struct ckpt_buf *to)
 	ckpt_buf_puts(to, "\nOptions of a command: ckpt COMMAND -h      Full manual: "
 			  "ckpt help "
 			  "[COMMAND|TOPIC]\n"
-			  "Topics: addresses environment exit-codes json layouts "
+			  "Topics: addresses dump environment exit-codes json layouts "
 			  "policies\n");
 }
 

@@ -137,7 +137,7 @@ _ckpt_argument()
 	list) kind=thread ;;
 	show) kind=checkpoint ;;
 	diff) kind=checkpoint ;;
-	help) kind='words list show diff help completion addresses environment exit-codes json layouts policies' ;;
+	help) kind='words list show diff help completion addresses dump environment exit-codes json layouts policies' ;;
 	completion) kind='words bash zsh fish' ;;
 	esac
 }

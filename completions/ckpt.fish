@@ -115,5 +115,5 @@ complete -c ckpt -n '__ckpt_using diff' -l name-only -d 'pointers of what change
 complete -c ckpt -n '__ckpt_using diff' -l patch -d 'a JSON Patch (RFC 6902) that makes B out of A'
 complete -c ckpt -n '__ckpt_using diff' -l exit-code -d 'exit 1 if there are differences'
 complete -c ckpt -n '__ckpt_using diff' -k -a '(__ckpt_live checkpoint)'
-complete -c ckpt -n '__ckpt_using help' -a 'list show diff help completion addresses environment exit-codes json layouts policies'
+complete -c ckpt -n '__ckpt_using help' -a 'list show diff help completion addresses dump environment exit-codes json layouts policies'
 complete -c ckpt -n '__ckpt_using completion' -a 'bash zsh fish'

@@ -147,8 +147,17 @@ struct ckpt_space {
 	int64_t reclaimable; /* free pages; PostgreSQL: estimated from dead rows */
 };
 int ckpt_store_space(struct ckpt_store *, struct ckpt_space *out);
-/* What is wrong with a dump (`ckpt help dump`) as a whole, though it can be read: the first of
- * them at 0. False beyond the last, and for every other kind of store. */
+/* A dump is a store as JSON Lines, engine and layout "dump" (in full: `ckpt help dump`):
+ *   {"ckpt":"dump","version":1,"engine":"sqlite"|"postgresql","layout":"langgraph"}   first
+ *   {"checkpoint":{"thread","ns","id","parent","type","body","metadata"}}   a line for each row
+ *   {"write":{"thread","ns","id","task","path","idx","channel","type","value"}}
+ *   {"blob":{"thread","ns","channel","version","type","value"}}
+ *   {"end":{"checkpoints":n,"writes":n,"blobs":n}}   last: what should be there
+ * Texts are strings, {"$str":base64} where they are not UTF-8, {"$bytes":base64} for a key part
+ * kept as BLOB; body and value are base64 of the stored bytes; null is SQL NULL. `newest` goes by
+ * bytes there. Lines in any order; one that holds no row is a fault and hides no other. */
+
+/* What is wrong with a dump as a whole, though it can be read: the first of them at 0. False beyond the last, and for every other kind of store. */
 struct ckpt_fault {
 	int64_t line;       /* 0: no line, the archive */
 	const char *why;    /* lives as long as the store */

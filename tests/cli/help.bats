@@ -21,7 +21,7 @@ load helper
 }
 
 @test "every topic has a page" {
-	for topic in addresses environment exit-codes json layouts policies; do
+	for topic in addresses dump environment exit-codes json layouts policies; do
 		apart ckpt help "$topic"
 		is "$status" 0
 		has "$stdout" "ckpt-$topic - "
@@ -39,7 +39,7 @@ load helper
 }
 
 @test "no escape of the page's source is left" {
-	for page in ckpt list show help completion addresses environment exit-codes layouts policies; do
+	for page in ckpt list show help completion addresses dump environment exit-codes layouts policies; do
 		apart ckpt help "$page"
 		lacks "$stdout" '\f'
 		lacks "$stdout" '\-'
