@@ -241,8 +241,7 @@ static void add_size(void *arg, size_t blob)
 	sum->seen[blob - sum->first] = 1;
 }
 
-/* All checkpoints of a namespace, in the order of their ids: the first that names a blob made
- * it. A shallow store has one, and all blobs are its own. */
+/* All checkpoints of a namespace, in the order of their ids: the first to name a blob made it. */
 static int read_sizes(struct dump_scan *s, const struct dump_row *row)
 {
 	const struct dump_row key = { .thread = row->thread, .ns = row->ns };
@@ -264,10 +263,8 @@ static int read_sizes(struct dump_scan *s, const struct dump_row *row)
 		const struct dump_row *r = &rows->v[s->space + sum.at];
 
 		arena_reset(&s->step.arena);
-		if (r->apart && !r->shallow)
+		if (r->apart)
 			dump_each_blob(&s->step, r, add_size, &sum);
-		for (size_t i = sum.first; r->shallow && i < last; i++)
-			add_size(&sum, i);
 	}
 	free(sum.seen);
 	return err_of(s)->code;

@@ -1,8 +1,8 @@
 /*
  * test_conformance.c - one suite for every backend and layout, through the public API alone: the
  * same checkpoints come out of each in the same order, as deep as asked and no deeper, byte for
- * byte. Without a server (PGHOST) these are the SQLite rows and the dumps. How stores are made is content*.c's,
- * what must hold checks*.c's; what breaks under way is test_faults.c's.
+ * byte. Without a server (PGHOST) these are the SQLite rows and the dumps. How stores are made is
+ * content*.c's, what must hold checks*.c's; what breaks under way is test_faults.c's.
  */
 #include "t.h"
 #include "checks.h"
@@ -50,6 +50,7 @@ static const struct kind kinds[] = {
 			.make = dump_make,
 			.add_huge = dump_add_huge,
 			.add_late = dump_add_late,
+			.strays = true,
 			.dumped_postgres = true,
 			.shallow = true,
 			.no_inline = true },
