@@ -22,7 +22,7 @@ static const struct opt opts[] = {
 	{ 0, "ns", OPT_TEXT, AT(struct diff_opts, ns), "NS",
 		"both in this namespace (default: the root)", NULL, COMPLETE_NS, false },
 	{ 0, "against", OPT_TEXT, AT(struct diff_opts, against), "STORE",
-		"B is in this store; without a B, what A names there; without an A, all of it", NULL,
+		"B is in this store; default: what A names, without an A all", NULL,
 		COMPLETE_FILE, false },
 	{ 0, "", OPT_GROUP, 0, NULL, "What counts", NULL, 0, false },
 	{ 0, "channel", OPT_LIST, AT(struct diff_opts, channels), "NAME",

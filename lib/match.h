@@ -31,8 +31,8 @@ int canon_digest(
  * not equal, and one of them cannot be decoded; CKPT_ENOMEM. */
 int canon_same(struct canon *, const struct stored *a, const struct stored *b,
 		const char **why);
-/* A few words for a value: itself if it is small, else how large it is. */
-void canon_describe(struct ckpt_buf *to, const struct stored *);
+/* Is it encrypted, and no key was given? */
+bool canon_encrypted(const struct stored *);
 
 static inline bool digest_eq(struct digest a, struct digest b)
 {
@@ -89,6 +89,8 @@ bool match_masked(struct match_work *, const char *where, struct ckpt_view name)
 int match_same(struct match_work *, const struct stored *a, const struct stored *b,
 		const char **why);
 void match_put_name(struct ckpt_buf *, struct ckpt_view name);
+/* A few words for a value: itself if it is small, else how large it is. */
+void match_describe(struct ckpt_buf *to, const struct stored *);
 /* ": 4 → 5", ": 4", or what there is to say about values too large for that. */
 void match_put_change(struct ckpt_buf *, const struct stored *a, const struct stored *b,
 		const char *why);

@@ -217,7 +217,7 @@ static bool before_v4(const struct members *l)
 
 	if (!v)
 		return false;
-	canon_describe(&text, &v->value);
+	match_describe(&text, &v->value);
 	before = !text.failed && text.n == 1 && *text.p >= '1' && *text.p <= '3';
 	ckpt_buf_free(&text);
 	return before;
@@ -250,7 +250,7 @@ static bool no_sends(const struct stored *s)
 	struct ckpt_buf text = { 0 };
 	bool none;
 
-	canon_describe(&text, s);
+	match_describe(&text, s);
 	none = !text.failed && ckpt_view_eq(ckpt_buf_view(&text), CKPT_LIT("[]"));
 	ckpt_buf_free(&text);
 	return none;

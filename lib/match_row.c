@@ -6,6 +6,7 @@
 #include "match.h"
 
 #define DETAIL_MOST 120 /* bytes of a difference's text */
+#define SMALL 48        /* bytes of a value that is shown as it is */
 
 /* ---- telling --------------------------------------------------------------------------------- */
 
@@ -71,6 +72,50 @@ void match_put_name(struct ckpt_buf *to, struct ckpt_view name)
 	ckpt_buf_puts(to, ckpt_show_name(text, name));
 }
 
+/* "3 items"; false: it is no container, or none that is plain. */
+static bool count_items(struct ckpt_buf *to, const struct stored *s)
+{
+	const struct reader_ops *ops = codec_reader(s->type);
+	struct reader *rd = ops ? malloc(sizeof(*rd)) : NULL;
+	struct token t = { 0 };
+	uint64_t n = 0;
+	bool map, is;
+
+	if (!rd)
+		return false;
+	reader_init(rd, ops, s->body);
+	is = reader_next(rd, &t) > 0 && (t.kind == TOKEN_ARRAY || t.kind == TOKEN_MAP);
+	map = t.kind == TOKEN_MAP;
+	n = t.n;
+	if (is && n == TOKEN_OPEN) {
+		for (n = 0; reader_skip(rd, NULL) == 0; n++)
+			;
+		n /= map ? 2 : 1;
+	}
+	reader_done(rd);
+	free(rd);
+	if (is)
+		ckpt_buf_addf(to, "%llu %s%s", (unsigned long long)n,
+				map ? "member" : "item", n == 1 ? "" : "s");
+	return is;
+}
+
+void match_describe(struct ckpt_buf *to, const struct stored *s)
+{
+	struct ckpt_render how = { 0 };
+	struct ckpt_buf text = { 0 };
+	bool open = s->lock != CKPT_SHUT && !canon_encrypted(s);
+
+	if (open && s->body.n <= SMALL)
+		ckpt_render_value(&text, s->type, s->body, &how);
+	if (text.n && text.n <= SMALL)
+		ckpt_buf_add(to, text.p, text.n);
+	else if (!open || !count_items(to, s))
+		ckpt_buf_addf(to, "%zu bytes", s->body.n);
+	to->failed |= text.failed;
+	ckpt_buf_free(&text);
+}
+
 /* ": 4 → 5", or what there is to say about values too large for that. */
 void match_put_change(struct ckpt_buf *to, const struct stored *a, const struct stored *b,
 		const char *why)
@@ -78,9 +123,9 @@ void match_put_change(struct ckpt_buf *to, const struct stored *a, const struct 
 	struct ckpt_buf old = { 0 }, now = { 0 };
 
 	if (a)
-		canon_describe(&old, a);
+		match_describe(&old, a);
 	if (b)
-		canon_describe(&now, b);
+		match_describe(&now, b);
 	if (a && b && ckpt_view_eq(ckpt_buf_view(&old), ckpt_buf_view(&now)))
 		ckpt_buf_addf(to, ": %s, not the same", old.p);
 	else

@@ -12,7 +12,6 @@
 #include "match.h"
 
 #define FOLD 256 /* items of a list that become one digest */
-#define SMALL 48 /* bytes that are shown as they are */
 
 enum seed { /* what a digest is of */
 	SEED_NIL,
@@ -47,6 +46,7 @@ struct canon {
 	size_t depth;
 	struct ckpt_buf text; /* of a number; of rendered values */
 	bool versions;
+	bool records; /* the text is rendered with types: sets are known by them */
 };
 
 struct canon *canon_new(void)
@@ -223,21 +223,38 @@ static bool close_level(struct canon *c)
 	return push(c, d);
 }
 
+static bool is_text(struct digest d, const char *text)
+{
+	return digest_eq(d, hash_text(SEED_STR, ckpt_view_of(text)));
+}
+
+/* {"$type":"builtins.set","value":[…]}, where a record has its arguments: [[…]] */
+static bool is_record_set(const struct canon *c, const struct level *l)
+{
+	const struct digest *items = c->stack + l->at;
+
+	if (l->kind == TOKEN_ARRAY)
+		return l->set && l[-1].kind == TOKEN_MAP && c->n == l->at;
+	return l->kind == TOKEN_MAP && c->n - l->at == 3 && is_text(items[0], "$type") &&
+	       is_text(items[2], "value") &&
+	       (is_text(items[1], "builtins.set") || is_text(items[1], "Set") ||
+			       is_text(items[1], "builtins.frozenset"));
+}
+
 /* Are these the members of ext 0 ["builtins", "set" or "frozenset", members]? */
 static bool is_set(const struct canon *c)
 {
-	const struct level *l = c->depth > 1 ? &c->levels[c->depth - 1] : NULL;
+	const struct level *l = c->depth ? &c->levels[c->depth - 1] : NULL;
 	const struct digest *items;
 
-	if (!l || l->kind != TOKEN_ARRAY || l[-1].kind != TOKEN_EXT || l[-1].code != 0 ||
-			c->n - l->at != 2)
+	if (l && c->records)
+		return is_record_set(c, l);
+	if (c->depth < 2 || l->kind != TOKEN_ARRAY || l[-1].kind != TOKEN_EXT ||
+			l[-1].code != 0 || c->n - l->at != 2)
 		return false;
 	items = c->stack + l->at;
-	return digest_eq(items[0], hash_text(SEED_STR, CKPT_LIT("builtins"))) &&
-	       (digest_eq(items[1], hash_text(SEED_STR, CKPT_LIT("set"))) ||
-			       digest_eq(items[1],
-					       hash_text(SEED_STR,
-							       CKPT_LIT("frozenset"))));
+	return is_text(items[0], "builtins") &&
+	       (is_text(items[1], "set") || is_text(items[1], "frozenset"));
 }
 
 static void open_level(struct canon *c, const struct token *t)
@@ -365,27 +382,45 @@ int canon_digest(struct canon *c, const struct stored *s, bool versions,
 
 /* ---- two values ------------------------------------------------------------------------------ */
 
-/* Records of JSON and ext types of msgpack are the same things spelled differently. */
-static int digest_rendered(struct canon *c, const struct stored *s, struct digest *out)
+/* JSON that may hold records of classes, whose sets have no order either. */
+static bool has_records(const struct stored *s)
 {
-	struct ckpt_render how = {
-		.typed = true, .reveal_secrets = true, .mark_sets = true
-	};
+	return codec_reader(s->type) == &json_reader && s->body.n &&
+	       memmem(s->body.p, s->body.n, "\"lc\"", 4);
+}
+
+static int digest_rendered(
+		struct canon *c, const struct stored *s, bool typed, struct digest *out)
+{
+	struct ckpt_render how = { .typed = typed, .reveal_secrets = true };
 	struct ckpt_buf text = { 0 };
 	int rc = ckpt_render_value(&text, s->type, s->body, &how);
 
 	if (rc >= 0 && text.failed)
 		rc = CKPT_ENOMEM;
+	c->records = typed;
 	if (rc >= 0)
 		rc = canon_digest(c,
 				&(struct stored){ CKPT_META_TYPE, ckpt_buf_view(&text),
 						CKPT_OPEN },
 				false, out);
+	c->records = false;
 	ckpt_buf_free(&text);
 	return rc;
 }
 
-static bool encrypted(const struct stored *s)
+/* Records of JSON by what they are; against ext types of msgpack by how both are shown. */
+static int same_rendered(struct canon *c, const struct stored *a, const struct stored *b)
+{
+	bool typed = codec_reader(a->type) == codec_reader(b->type);
+	struct digest x = { 0 }, y = { 0 };
+	int rc = digest_rendered(c, a, typed, &x);
+
+	rc = rc < 0 ? rc : digest_rendered(c, b, typed, &y);
+	return rc < 0 ? rc : digest_eq(x, y);
+}
+
+bool canon_encrypted(const struct stored *s)
 {
 	return s->type.p && memchr(s->type.p, '+', s->type.n);
 }
@@ -393,8 +428,6 @@ static bool encrypted(const struct stored *s)
 int canon_same(struct canon *c, const struct stored *a, const struct stored *b,
 		const char **why)
 {
-	bool json = codec_reader(a->type) == &json_reader ||
-	            codec_reader(b->type) == &json_reader;
 	struct digest x = { 0 }, y = { 0 };
 	int rc, other;
 
@@ -405,66 +438,23 @@ int canon_same(struct canon *c, const struct stored *a, const struct stored *b,
 		*why = "cannot be decrypted";
 		return CKPT_ECORRUPT;
 	}
-	if (encrypted(a) || encrypted(b)) {
+	if (canon_encrypted(a) || canon_encrypted(b)) {
 		*why = "encrypted";
 		return 0;
 	}
 	rc = canon_digest(c, a, false, &x);
 	other = rc == CKPT_ENOMEM ? rc : canon_digest(c, b, false, &y);
-	if (rc == 1 && other == 1 && !digest_eq(x, y) && json) {
-		rc = digest_rendered(c, a, &x);
-		other = rc < 0 ? rc : digest_rendered(c, b, &y);
-	}
 	if (rc == CKPT_ENOMEM || other == CKPT_ENOMEM)
 		return CKPT_ENOMEM;
-	*why = rc < 0 || other < 0     ? "undecodable"
-	       : rc == 0 || other == 0 ? "cannot be looked into"
-	                               : NULL;
-	return rc < 0 || other < 0 ? CKPT_ECORRUPT : !*why && digest_eq(x, y);
-}
-
-/* ---- in a few words -------------------------------------------------------------------------- */
-
-/* "3 items"; false: it is no container, or none that is plain. */
-static bool count_items(struct ckpt_buf *to, const struct stored *s)
-{
-	const struct reader_ops *ops = codec_reader(s->type);
-	struct reader *rd = ops ? malloc(sizeof(*rd)) : NULL;
-	struct token t = { 0 };
-	uint64_t n = 0;
-	bool map, is;
-
-	if (!rd)
-		return false;
-	reader_init(rd, ops, s->body);
-	is = reader_next(rd, &t) > 0 && (t.kind == TOKEN_ARRAY || t.kind == TOKEN_MAP);
-	map = t.kind == TOKEN_MAP;
-	n = t.n;
-	if (is && n == TOKEN_OPEN) {
-		for (n = 0; reader_skip(rd, NULL) == 0; n++)
-			;
-		n /= map ? 2 : 1;
+	if (rc < 0 || other < 0) {
+		*why = "undecodable";
+		return CKPT_ECORRUPT;
 	}
-	reader_done(rd);
-	free(rd);
-	if (is)
-		ckpt_buf_addf(to, "%llu %s%s", (unsigned long long)n,
-				map ? "member" : "item", n == 1 ? "" : "s");
-	return is;
-}
-
-void canon_describe(struct ckpt_buf *to, const struct stored *s)
-{
-	struct ckpt_render how = { 0 };
-	struct ckpt_buf text = { 0 };
-	bool open = s->lock != CKPT_SHUT && !encrypted(s);
-
-	if (open && s->body.n <= SMALL)
-		ckpt_render_value(&text, s->type, s->body, &how);
-	if (text.n && text.n <= SMALL)
-		ckpt_buf_add(to, text.p, text.n);
-	else if (!open || !count_items(to, s))
-		ckpt_buf_addf(to, "%zu bytes", s->body.n);
-	to->failed |= text.failed;
-	ckpt_buf_free(&text);
+	if (rc == 0 || other == 0) {
+		*why = "cannot be looked into";
+		return 0;
+	}
+	if (!digest_eq(x, y) && (has_records(a) || has_records(b)))
+		return same_rendered(c, a, b);
+	return digest_eq(x, y);
 }
