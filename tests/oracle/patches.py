@@ -2,6 +2,7 @@
 parent, must give what it shows of the checkpoint. TAP, one line a store.
 
     patches.py [STORE…]     CKPT=build/ckpt FIXTURES=build/fixtures
+    patches.py --pg         the PostgreSQL dumps among them; inside tests/pg/with-server.sh
 
 Belongs here: an applier of JSON Patch (RFC 6902) of its own. Which values are right is compare.py's.
 """
@@ -14,6 +15,8 @@ import sys
 
 import broken
 import common
+import compare_pg
+import postgres
 
 FIXTURES = pathlib.Path(os.environ.get("FIXTURES", "build/fixtures"))
 MOST = int(os.environ.get("PATCHES", "60"))         # pairs of a store
@@ -137,18 +140,35 @@ def stores():
             if p.parent.name.startswith(("py-", "js-"))]
 
 
+def files(chosen):
+    for path in [pathlib.Path(x) for x in chosen] or stores():
+        yield path.parent.name, check_store(broken.copied(path))
+
+
+def databases():
+    for dump in sorted(FIXTURES.glob("*/store.sql.gz")):
+        folder = dump.parent
+        if not folder.name.startswith(("py-", "js-")):
+            continue
+        with postgres.Database(dump) as database:
+            database.schema = compare_pg.oracle_of(folder).get("schema", "public")
+            t = check_store(database.store())
+        # a shallow saver keeps no parents: nothing to compare with
+        if not t.count["pairs"] and "shallow" not in folder.name:
+            t.fail("pairs", "none")
+        yield folder.name, t
+
+
 def main(chosen):
     if not os.access(common.CKPT, os.X_OK):
         print("Bail out! there is no %s" % common.CKPT)
         return 1
-    total, bad = common.Tally(), 0
-    found = [pathlib.Path(x) for x in chosen] or stores()
-    for n, store in enumerate(found, 1):
-        t = check_store(broken.copied(store))
-        common.tap(n, "patches of %s make the child of the parent" % store.parent.name, t.problems)
+    total, bad, n = common.Tally(), 0, 0
+    for n, (name, t) in enumerate(databases() if chosen == ["--pg"] else files(chosen), 1):
+        common.tap(n, "patches of %s make the child of the parent" % name, t.problems)
         bad += bool(t.problems)
         total.count.update(t.count)
-    print("1..%d" % len(found))
+    print("1..%d" % n)
     print("# compared: " + common.totals(total.count))
     return 1 if bad or not total.count["pairs"] else 0
 
