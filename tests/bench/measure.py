@@ -163,6 +163,8 @@ def main(folder, scale):
     bench_list(t, "M", path["M"], scale)
     bench_limit(t, full, path["W"], path["W4"])
     bench_thread(t, path["M"])
+    import measure_diff
+    measure_diff.bench_diff(t, folder, scale)
     bench_start(t)
     if os.environ.get("PGHOST"):
         import measure_pg

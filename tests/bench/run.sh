@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Speed and memory of list and show against sqlite3, psql, the real savers and hard limits: one
+# Speed and memory of list, show and diff against sqlite3, psql, the real savers and hard limits: one
 # table, on stdout and in build/bench/result.txt. Fails if a row misses what is wanted. PostgreSQL's
 # rows come from a server of our own, whose stores are made each time (half a minute).
 #
@@ -21,11 +21,13 @@ fi
 mkdir -p build/bench
 "${CC:-cc}" -std=c11 -D_GNU_SOURCE -O2 -o build/bench/timed tests/bench/timed.c
 "$python" tests/bench/stores.py "$stores" "$scale"
+"$python" tests/bench/stores_diff.py "$stores" "$scale"
 
 # Nothing of a server's own accord while it is measured; the cache of a machine that is in use.
 export SERVER_SETTINGS='shared_buffers=512MB max_wal_size=8GB autovacuum=off'
 export CKPT=${CKPT:-build/ckpt} TIMED=build/bench/timed RUNS=$runs
 export WALK="$python tests/bench/walk.py" WALK_PG="$python tests/bench/walk_pg.py"
+export DIFF_PEER="$python tests/bench/diff_peer.py"
 export STORES_PG="$python tests/bench/stores_pg.py"
 status=0
 tests/pg/with-server.sh python3 tests/bench/measure.py "$stores" "$scale" \
