@@ -10,6 +10,15 @@ uint64_t ckpt_hash(struct ckpt_view v)
 	return XXH3_64bits(v.p ? v.p : "", v.n);
 }
 
+void ckpt_digest(uint64_t out[static 2], struct ckpt_view channel, struct ckpt_view bytes)
+{
+	XXH128_hash_t h = XXH3_128bits_withSeed(
+			bytes.p ? bytes.p : "", bytes.n, ckpt_hash(channel));
+
+	out[0] = h.low64;
+	out[1] = h.high64;
+}
+
 void hash_hex128(char out[static 33], struct ckpt_view v)
 {
 	XXH128_hash_t h = XXH3_128bits(v.p ? v.p : "", v.n);
