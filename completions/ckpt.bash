@@ -75,7 +75,7 @@ _ckpt_file()
 
 _ckpt_commands()
 {
-	_ckpt_offer_all list show diff du help completion
+	_ckpt_offer_all list show diff check du help completion
 }
 
 _ckpt_options()
@@ -84,6 +84,7 @@ _ckpt_options()
 	list) _ckpt_offer_all --all --thread --thread-glob --ns --since --until --idle --where --run-id --source --step --status --head --changed --long --graph --ids --limit --sort --reverse ;;
 	show) _ckpt_offer_all --thread --checkpoint --ns --channel --path --fold --raw --typed --reveal-secrets --max-value --types ;;
 	diff) _ckpt_offer_all --thread --checkpoint --ns --against --channel --path --mask --stat --name-only --patch --exit-code ;;
+	check) _ckpt_offer_all --thread ;;
 	du) _ckpt_offer_all --by ;;
 	esac
 	_ckpt_offer_all --store --schema --layout --aes-key-file --lock-wait --json --ndjson --porcelain --quiet --verbose --color --time --no-pager --help --version
@@ -120,6 +121,7 @@ _ckpt_value()
 	diff:--channel) kind=none ;;
 	diff:--path) kind=none ;;
 	diff:--mask) kind=none ;;
+	check:--thread) kind=thread ;;
 	du:--by) kind='words thread ns channel type checkpoint' ;;
 	*:-s | *:--store) kind=file ;;
 	*:--schema) kind=none ;;
@@ -140,7 +142,7 @@ _ckpt_argument()
 	show) kind=checkpoint ;;
 	diff) kind=checkpoint ;;
 	du) kind=thread ;;
-	help) kind='words list show diff du help completion addresses dump environment exit-codes json layouts policies' ;;
+	help) kind='words list show diff check du help completion addresses dump environment exit-codes json layouts policies' ;;
 	completion) kind='words bash zsh fish' ;;
 	esac
 }

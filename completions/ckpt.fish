@@ -48,11 +48,12 @@ function __ckpt_live
 end
 
 complete -c ckpt -f
-set -g __ckpt_with_value -s --store --schema --layout --aes-key-file --lock-wait --color --time --thread --thread-glob --ns --since --until --idle --where --run-id --source --step --status --changed --limit --sort --thread --checkpoint --ns --channel --path --max-value --thread --checkpoint --ns --against --channel --path --mask --by
+set -g __ckpt_with_value -s --store --schema --layout --aes-key-file --lock-wait --color --time --thread --thread-glob --ns --since --until --idle --where --run-id --source --step --status --changed --limit --sort --thread --checkpoint --ns --channel --path --max-value --thread --checkpoint --ns --against --channel --path --mask --thread --by
 
 complete -c ckpt -n __ckpt_no_command -a list -d 'list threads, or the checkpoints of a thread'
 complete -c ckpt -n __ckpt_no_command -a show -d 'show one checkpoint: its values, channels and pending writes'
 complete -c ckpt -n __ckpt_no_command -a diff -d 'what changed between two checkpoints'
+complete -c ckpt -n __ckpt_no_command -a check -d 'look for what is wrong: does every checkpoint load, is every reference whole?'
 complete -c ckpt -n __ckpt_no_command -a du -d 'what takes the room: bytes by thread, channel, type, ...'
 complete -c ckpt -n __ckpt_no_command -a help -d 'read the manual of a command or a topic'
 complete -c ckpt -n __ckpt_no_command -a completion -d 'print the completion script of a shell'
@@ -116,7 +117,9 @@ complete -c ckpt -n '__ckpt_using diff' -l name-only -d 'pointers of what change
 complete -c ckpt -n '__ckpt_using diff' -l patch -d 'a JSON Patch (RFC 6902) that makes B out of A'
 complete -c ckpt -n '__ckpt_using diff' -l exit-code -d 'exit 1 if there are differences'
 complete -c ckpt -n '__ckpt_using diff' -k -a '(__ckpt_live checkpoint)'
+complete -c ckpt -n '__ckpt_using check' -l thread -x -k -a '(__ckpt_live thread)' -d 'only this thread; repeatable; never parsed'
+complete -c ckpt -n '__ckpt_using check'
 complete -c ckpt -n '__ckpt_using du' -l by -x -a 'thread ns channel type checkpoint' -d 'one row for each (default: thread)'
 complete -c ckpt -n '__ckpt_using du' -k -a '(__ckpt_live thread)'
-complete -c ckpt -n '__ckpt_using help' -a 'list show diff du help completion addresses dump environment exit-codes json layouts policies'
+complete -c ckpt -n '__ckpt_using help' -a 'list show diff check du help completion addresses dump environment exit-codes json layouts policies'
 complete -c ckpt -n '__ckpt_using completion' -a 'bash zsh fish'

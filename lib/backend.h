@@ -37,6 +37,9 @@ struct backend {
 	int (*end)(struct ckpt_store *);
 	/* NULL: nothing can be wrong with it as a whole */
 	bool (*fault)(struct ckpt_store *, size_t at, struct ckpt_fault *out);
+	/* Tell in what its tables are not as their makers have them; NULL: it has none */
+	int (*drift)(struct ckpt_store *, int (*tell)(void *arg, const char *what),
+			void *arg);
 	void (*close)(struct ckpt_store *);
 };
 

@@ -246,5 +246,6 @@ const char *ckpt_version(void);
 
 #include "ckpt_value.h"
 #include "ckpt_match.h"
+#include "ckpt_check.h"
 
 #endif

@@ -15,8 +15,7 @@
 #include "codec.h"
 #include "delta.h"
 
-/* Channels the engine makes for itself are never delta channels. */
-static bool is_internal(struct ckpt_view channel)
+bool delta_is_internal(struct ckpt_view channel)
 {
 	static const char *const prefix[] = { "branch:to:", "join:", "start:", "__" };
 
@@ -99,7 +98,7 @@ bool delta_mark(const struct ckpt_store *store, const struct ckpt_value *v)
 /* What the channel is if it turns out to be a delta channel; its own place if it cannot be. */
 static enum ckpt_place as_delta(struct ckpt_store *store, const struct ckpt_value *v)
 {
-	if (is_internal(v->channel))
+	if (delta_is_internal(v->channel))
 		return v->place;
 	if (v->place == CKPT_EMPTY)
 		return CKPT_DELTA;
@@ -186,7 +185,7 @@ static int add_counted(struct ckpt_buf *names, struct ckpt_view meta,
 	reader_init(r, &json_reader, counters);
 	rc = reader_next(r, &t) > 0 && t.kind == TOKEN_MAP;
 	while (rc > 0 && reader_next(r, &t) > 0 && t.kind == TOKEN_STR) {
-		if (!has_value(c, t.s) && !is_internal(t.s) && !names->failed &&
+		if (!has_value(c, t.s) && !delta_is_internal(t.s) && !names->failed &&
 				!memchr(t.s.p, '\0', t.s.n) && !is_named(names, t.s)) {
 			ckpt_buf_add(names, t.s.p, t.s.n);
 			ckpt_buf_add(names, "", 1);

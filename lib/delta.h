@@ -6,6 +6,8 @@
 
 #include "base.h"
 
+/* Channels the engine makes for itself are never delta channels. */
+bool delta_is_internal(struct ckpt_view channel);
 /* Does the store keep plain values in the checkpoint and others in blobs, with `true` in the
  * checkpoint for a snapshot, and null for nothing? */
 bool delta_inlines(const struct ckpt_store *);

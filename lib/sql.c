@@ -126,6 +126,7 @@ const struct backend sqlite_backend = {
 	.next = sql_scan_next,
 	.done = sql_scan_done,
 	.end = sql_end,
+	.drift = sql_drift,
 	.close = sql_close,
 };
 
@@ -138,5 +139,6 @@ const struct backend postgres_backend = {
 	.next = sql_scan_next,
 	.done = sql_scan_done,
 	.end = sql_end,
+	.drift = sql_drift,
 	.close = sql_close,
 };

@@ -56,6 +56,9 @@ static inline void sql_done(struct cursor *cur)
 /* Find schema and layout; resolve every text of the layout for this store. */
 int sql_detect(struct sql_store *, const struct ckpt_config *);
 
+/* struct backend's drift. */
+int sql_drift(struct ckpt_store *, int (*tell)(void *arg, const char *what), void *arg);
+
 int sql_scan(struct ckpt_scan **out, struct ckpt_store *, const struct ckpt_pick *);
 int sql_scan_next(struct ckpt_scan *, struct ckpt_checkpoint *out);
 void sql_scan_done(struct ckpt_scan *);
