@@ -6,6 +6,7 @@
 
 #include "base.h"
 
+struct crypt;
 struct ckpt_store { /* every backend's store begins with this */
 	const struct backend *backend;
 	struct ckpt_error *err;
@@ -14,6 +15,8 @@ struct ckpt_store { /* every backend's store begins with this */
 	bool tentative;
 	/* values that are plain in the checkpoint, others in blobs, and whether there are any */
 	bool inlines, has_blobs;
+	bool shallow;            /* keeps no history: blobs have no version */
+	struct crypt *crypt;     /* opens rows kept under AES; NULL: no key was given */
 	bool (*stop)(void *arg); /* asked at each row; NULL: never */
 	void *stop_arg;
 };

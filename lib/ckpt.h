@@ -247,5 +247,6 @@ const char *ckpt_version(void);
 #include "ckpt_value.h"
 #include "ckpt_match.h"
 #include "ckpt_check.h"
+#include "ckpt_migrate.h"
 
 #endif

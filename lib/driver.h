@@ -46,7 +46,7 @@ struct driver {
 	int (*open_write)(struct conn **out, const char *where, bool create,
 			const struct ckpt_config *, struct ckpt_error *);
 	int (*begin)(struct conn *);
-	/* One statement that gives no rows: how many it changed, or < 0. */
+	/* One statement whose rows are of no interest: how many it gave or changed, or < 0. */
 	int (*exec)(struct conn *, const char *sql, const struct cell *args,
 			size_t nargs);
 	/* Many rows at once, as `COPY … FORMAT binary` takes them; NULL: the engine has none. */

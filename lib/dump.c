@@ -23,7 +23,7 @@ static void dump_close(struct ckpt_store *store)
 	for (size_t i = 0; i < DUMP_ROWS; i++)
 		free(s->rows[i].v);
 	dump_names_free(&s->names);
-	crypt_free(s->crypt);
+	crypt_free(s->base.crypt);
 	free(s->faults);
 	free(s->base.name);
 	free(s);
@@ -209,7 +209,7 @@ static int dump_open(struct ckpt_store **out, const char *where, const char *sho
 	s->base.name = strdup(shown);
 	if (!s->base.name)
 		ckpt_fail(err, CKPT_ENOMEM, "out of memory");
-	else if (row_key(&s->crypt, config, err) == 0 && open_file(s, where) == 0 &&
+	else if (row_key(&s->base.crypt, config, err) == 0 && open_file(s, where) == 0 &&
 			make_readable(s, config) == 0 && refuse_compressed(s) == 0)
 		index_it(s, config);
 	if (err->code) {

@@ -69,6 +69,16 @@ struct ckpt_view dump_bytes(struct dump_field *, struct reader *json);
 /* How many bytes a body has, undecoded; 0 if there is none. */
 int64_t dump_size(const struct dump_field *);
 
+/* ---- lines to be (dump_write.c) ----------------------------------------------------------------- */
+
+struct ckpt_care;
+void dump_checkpoint(struct ckpt_buf *, const struct ckpt_checkpoint *,
+		const struct ckpt_care *why);
+void dump_write(struct ckpt_buf *, const struct ckpt_key *, const struct ckpt_write *,
+		const struct ckpt_care *why);
+void dump_blob(struct ckpt_buf *, const struct ckpt_key *, const struct ckpt_value *,
+		const struct ckpt_care *why);
+
 /* ---- where rows lie (dump_index.c) ------------------------------------------------------------ */
 
 #define DUMP_NONE UINT32_MAX
@@ -115,7 +125,6 @@ struct dump_store {
 	int fd;
 	int64_t size; /* bytes when it was opened: what comes later is not seen */
 	int64_t changed;
-	struct crypt *crypt;
 	struct dump_names names;
 	struct dump_rows rows[DUMP_ROWS];
 	struct dump_fault *faults;

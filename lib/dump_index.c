@@ -109,6 +109,7 @@ static int take_header(struct pass *p, const struct dump_line *l)
 	p->store->base.inlines |= p->apart;
 	p->store->base.has_blobs |= p->apart;
 	p->shallow = shallow;
+	p->store->base.shallow |= shallow;
 	if (end_section(p, "a part of it has no end line, rows may be missing") < 0)
 		return p->err->code;
 	p->open = true;

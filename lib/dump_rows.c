@@ -86,7 +86,7 @@ int dump_fill_links(
 
 static struct row_reader reader_of(struct dump_step *s)
 {
-	return (struct row_reader){ s->store->crypt, &s->arena, s->store->base.err };
+	return (struct row_reader){ s->store->base.crypt, &s->arena, s->store->base.err };
 }
 
 /* ---- blobs -------------------------------------------------------------------------------------- */

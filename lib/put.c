@@ -50,8 +50,12 @@ struct put {
 	struct sql_store *store;
 	bool bulk, apart;
 	size_t ncols[PUT_TABLES];
-	struct ckpt_buf sql[PUT_TABLES];  /* INSERT or COPY */
-	struct ckpt_buf rows[PUT_TABLES]; /* of the batch, as COPY takes them */
+	struct ckpt_buf names[PUT_TABLES];     /* of the columns */
+	struct ckpt_buf insert[2][PUT_TABLES]; /* SQLite; [careful] */
+	/* PostgreSQL: rows of the batch as COPY takes them; [careful] */
+	struct ckpt_buf rows[2][PUT_TABLES];
+	int64_t added[PUT_TABLES];
+	size_t nrows, bytes;
 };
 
 static const char *table_name(const struct sql_store *s, enum put_table t)
@@ -61,29 +65,33 @@ static const char *table_name(const struct sql_store *s, enum put_table t)
 	return names[t];
 }
 
+bool put_has_path(const struct sql_store *s)
+{
+	return strcmp(s->write_cols[WCOL_PATH], "task_path") == 0;
+}
+
 static void compose(struct put *p, enum put_table t)
 {
 	const struct put_column *col = columns[p->apart][t];
-	struct ckpt_buf *b = &p->sql[t];
+	struct ckpt_buf values = { 0 };
 	size_t n = 0;
 
 	while (n < COLS_MAX && col[n].name)
 		n++;
-	if (t == PUT_WRITES && strcmp(p->store->write_cols[WCOL_PATH], "task_path") != 0)
+	if (t == PUT_WRITES && !put_has_path(p->store))
 		n--;
 	p->ncols[t] = n;
-	ckpt_buf_addf(b, "%s %s (", p->bulk ? "COPY" : "INSERT INTO",
-			table_name(p->store, t));
-	for (size_t i = 0; i < n; i++)
-		ckpt_buf_addf(b, "%s%s", i ? ", " : "", col[i].name);
-	if (p->bulk) {
-		ckpt_buf_puts(b, ") FROM STDIN (FORMAT binary)");
-		return;
+	for (size_t i = 0; i < n; i++) {
+		ckpt_buf_addf(&p->names[t], "%s%s", i ? ", " : "", col[i].name);
+		ckpt_buf_addf(&values, "%s$%zu", i ? ", " : "", i + 1);
 	}
-	ckpt_buf_puts(b, ") VALUES (");
-	for (size_t i = 0; i < n; i++)
-		ckpt_buf_addf(b, "%s$%zu", i ? ", " : "", i + 1);
-	ckpt_buf_puts(b, ")");
+	for (int careful = 0; careful < 2 && !values.failed && !p->names[t].failed;
+			careful++)
+		ckpt_buf_addf(&p->insert[careful][t], "INSERT INTO %s (%s) VALUES (%s)%s",
+				table_name(p->store, t), p->names[t].p, values.p,
+				careful ? " ON CONFLICT DO NOTHING" : "");
+	p->insert[0][t].failed |= values.failed;
+	ckpt_buf_free(&values);
 }
 
 int put_open(struct put **out, struct sql_store *store)
@@ -100,7 +108,8 @@ int put_open(struct put **out, struct sql_store *store)
 	for (int t = 0; p && t < PUT_TABLES; t++) {
 		if (t != PUT_BLOBS || p->apart)
 			compose(p, (enum put_table)t);
-		failed |= p->sql[t].failed;
+		failed |= p->names[t].failed || p->insert[0][t].failed ||
+		          p->insert[1][t].failed;
 	}
 	if (failed) {
 		put_close(p);
@@ -113,8 +122,11 @@ int put_open(struct put **out, struct sql_store *store)
 void put_close(struct put *p)
 {
 	for (int t = 0; p && t < PUT_TABLES; t++) {
-		ckpt_buf_free(&p->sql[t]);
-		ckpt_buf_free(&p->rows[t]);
+		ckpt_buf_free(&p->names[t]);
+		for (int careful = 0; careful < 2; careful++) {
+			ckpt_buf_free(&p->insert[careful][t]);
+			ckpt_buf_free(&p->rows[careful][t]);
+		}
 	}
 	free(p);
 }
@@ -147,12 +159,13 @@ static void add_field(struct ckpt_buf *b, const struct cell *cell, enum wire wir
 	}
 }
 
-static int add_row(struct put *p, enum put_table t, const struct cell *cells)
+static int add_row(
+		struct put *p, enum put_table t, const struct cell *cells, bool careful)
 {
 	static const char head[19] =
 			"PGCOPY\n\377\r\n"; /* signature, no flags, no extension */
 	const struct put_column *col = columns[p->apart][t];
-	struct ckpt_buf *b = &p->rows[t];
+	struct ckpt_buf *b = &p->rows[careful][t];
 
 	if (!b->n)
 		ckpt_buf_add(b, head, sizeof(head));
@@ -161,46 +174,119 @@ static int add_row(struct put *p, enum put_table t, const struct cell *cells)
 		add_field(b, &cells[i], col[i].wire);
 	if (b->failed)
 		return ckpt_fail(p->store->base.err, CKPT_ENOMEM, "out of memory");
+	p->added[t] += !careful; /* else the server tells */
 	return 0;
 }
 
-static int put_row(struct put *p, enum put_table t, const struct cell *cells)
+static int put_row(
+		struct put *p, enum put_table t, const struct cell *cells, bool careful)
 {
 	const struct driver *d = p->store->conn->driver;
 	int rc;
 
+	p->nrows++;
+	for (size_t i = 0; i < p->ncols[t]; i++)
+		p->bytes += cells[i].v.n;
 	if (p->bulk)
-		return add_row(p, t, cells);
-	rc = d->exec(p->store->conn, p->sql[t].p, cells, p->ncols[t]);
+		return add_row(p, t, cells, careful);
+	rc = d->exec(p->store->conn, p->insert[careful][t].p, cells, p->ncols[t]);
+	p->added[t] += rc > 0 ? rc : 0;
 	return rc < 0 ? rc : 0;
 }
 
-int put_flush(struct put *p)
+/* ---- the end of a batch ----------------------------------------------------------------------- */
+
+/* @ stands for the table, # for its columns. */
+static int run(struct put *p, const char *fmt, const char *table, const char *names)
 {
-	static const enum put_table order[] = { PUT_BLOBS, PUT_CHECKPOINTS, PUT_WRITES };
 	struct conn *conn = p->store->conn;
+	struct ckpt_buf sql = { 0 };
+	int rc;
 
-	for (size_t i = 0; i < PUT_TABLES; i++) {
-		struct ckpt_buf *b = &p->rows[order[i]];
-		int rc;
-
-		if (!b->n)
-			continue;
-		add_be(b, 0xffff, 2);
-		if (b->failed)
-			return ckpt_fail(
-					p->store->base.err, CKPT_ENOMEM, "out of memory");
-		rc = conn->driver->copy(conn, p->sql[order[i]].p, ckpt_buf_view(b));
-		b->n = 0;
-		if (rc < 0)
-			return rc;
+	for (; *fmt; fmt++) {
+		if (*fmt == '@' || *fmt == '#')
+			ckpt_buf_puts(&sql, *fmt == '@' ? table : names);
+		else
+			ckpt_buf_add(&sql, fmt, 1);
 	}
-	return 0;
+	if (sql.failed)
+		return ckpt_fail(p->store->base.err, CKPT_ENOMEM, "out of memory");
+	rc = conn->driver->exec(conn, sql.p, NULL, 0);
+	ckpt_buf_free(&sql);
+	return rc;
 }
 
-size_t put_waiting(const struct put *p)
+static int copy(struct put *p, enum put_table t, const char *table, struct ckpt_buf *rows)
 {
-	return p->rows[PUT_CHECKPOINTS].n + p->rows[PUT_WRITES].n + p->rows[PUT_BLOBS].n;
+	struct conn *conn = p->store->conn;
+	struct ckpt_buf sql = { 0 };
+	int rc;
+
+	add_be(rows, 0xffff, 2);
+	ckpt_buf_addf(&sql, "COPY %s (%s) FROM STDIN (FORMAT binary)", table,
+			p->names[t].p);
+	if (sql.failed || rows->failed)
+		rc = ckpt_fail(p->store->base.err, CKPT_ENOMEM, "out of memory");
+	else
+		rc = conn->driver->copy(conn, sql.p, ckpt_buf_view(rows));
+	ckpt_buf_free(&sql);
+	rows->n = 0;
+	return rc;
+}
+
+/* COPY cannot leave out rows that are there: it goes into a table beside, and from there. */
+static int copy_carefully(struct put *p, enum put_table t, struct ckpt_buf *rows)
+{
+	const char *table = table_name(p->store, t);
+	int rc = run(p,
+			"CREATE TEMP TABLE ckpt_batch (LIKE @ INCLUDING DEFAULTS) ON "
+			"COMMIT DROP",
+			table, "");
+
+	if (rc >= 0)
+		rc = copy(p, t, "ckpt_batch", rows);
+	if (rc >= 0)
+		rc = run(p,
+				"INSERT INTO @ (#) SELECT # FROM ckpt_batch ON CONFLICT "
+				"DO NOTHING",
+				table, p->names[t].p);
+	if (rc >= 0) {
+		p->added[t] += rc;
+		rc = run(p, "DROP TABLE ckpt_batch", "", "");
+	}
+	return rc;
+}
+
+int put_flush(struct put *p, int64_t added[static PUT_TABLES])
+{
+	/* in the savers' own order, or we could wait for each other */
+	static const enum put_table order[] = { PUT_BLOBS, PUT_CHECKPOINTS, PUT_WRITES };
+	int rc = 0;
+
+	for (size_t i = 0; i < PUT_TABLES && rc >= 0; i++) {
+		enum put_table t = order[i];
+
+		if (p->rows[false][t].n)
+			rc = copy(p, t, table_name(p->store, t), &p->rows[false][t]);
+		if (p->rows[true][t].n && rc >= 0)
+			rc = copy_carefully(p, t, &p->rows[true][t]);
+	}
+	for (int t = 0; t < PUT_TABLES; t++) {
+		added[t] = p->added[t];
+		p->added[t] = 0;
+	}
+	p->nrows = p->bytes = 0;
+	return rc < 0 ? rc : 0;
+}
+
+size_t put_bytes(const struct put *p)
+{
+	return p->bytes;
+}
+
+size_t put_rows(const struct put *p)
+{
+	return p->nrows;
 }
 
 /* ---- the three kinds ----------------------------------------------------------------------------- */
@@ -215,20 +301,21 @@ static struct cell bytes(struct ckpt_view v)
 	return (struct cell){ .kind = v.p ? CELL_BLOB : CELL_NULL, .v = v };
 }
 
-int put_checkpoint(struct put *p, const struct ckpt_key *key, struct ckpt_view parent,
-		const struct convert_out *row)
+int put_checkpoint(struct put *p, const struct ckpt_checkpoint *c,
+		const struct convert_out *row, bool careful)
 {
 	struct cell cells[COLS_MAX];
 
-	sql_key_cells(cells, key);
-	cells[3] = text(parent);
+	sql_key_cells(cells, &c->key);
+	cells[3] = text(c->parent);
 	cells[4] = text(row->type);
 	cells[5] = bytes(row->body);
 	cells[6] = bytes(row->meta);
-	return put_row(p, PUT_CHECKPOINTS, cells);
+	return put_row(p, PUT_CHECKPOINTS, cells, careful);
 }
 
-int put_write(struct put *p, const struct ckpt_key *key, const struct ckpt_write *w)
+int put_write(struct put *p, const struct ckpt_key *key, const struct ckpt_write *w,
+		bool careful)
 {
 	struct cell cells[COLS_MAX];
 
@@ -239,10 +326,11 @@ int put_write(struct put *p, const struct ckpt_key *key, const struct ckpt_write
 	cells[6] = text(w->type);
 	cells[7] = bytes(w->body);
 	cells[8] = text(w->path);
-	return put_row(p, PUT_WRITES, cells);
+	return put_row(p, PUT_WRITES, cells, careful);
 }
 
-int put_blob(struct put *p, const struct ckpt_key *key, const struct convert_blob *b)
+int put_blob(struct put *p, const struct ckpt_key *key, const struct convert_blob *b,
+		bool careful)
 {
 	struct cell cells[COLS_MAX];
 
@@ -251,5 +339,5 @@ int put_blob(struct put *p, const struct ckpt_key *key, const struct convert_blo
 	cells[3] = text(b->version);
 	cells[4] = text(b->type);
 	cells[5] = bytes(b->body);
-	return put_row(p, PUT_BLOBS, cells);
+	return put_row(p, PUT_BLOBS, cells, careful);
 }

@@ -16,15 +16,21 @@ struct put;
 /* Into a store on a writing connection; it must outlive this. */
 int put_open(struct put **out, struct sql_store *);
 void put_close(struct put *);
-int put_checkpoint(struct put *, const struct ckpt_key *, struct ckpt_view parent,
-		const struct convert_out *);
-int put_write(struct put *, const struct ckpt_key *, const struct ckpt_write *);
-int put_blob(struct put *, const struct ckpt_key *, const struct convert_blob *);
-/* Bytes that wait for the end of the batch. */
-size_t put_waiting(const struct put *);
-/* Send what waits. Before the commit, and before anything else is asked of the connection. */
-int put_flush(struct put *);
+bool put_has_path(const struct sql_store *); /* writes have a column task_path */
+/* `careful`: a row whose key is there already is left out. */
+int put_checkpoint(struct put *, const struct ckpt_checkpoint *,
+		const struct convert_out *, bool careful);
+int put_write(struct put *, const struct ckpt_key *, const struct ckpt_write *,
+		bool careful);
+int put_blob(struct put *, const struct ckpt_key *, const struct convert_blob *,
+		bool careful);
+/* Bytes and rows of the batch so far. */
+size_t put_bytes(const struct put *);
+size_t put_rows(const struct put *);
+/* Send what waits, before the commit: how many rows of each table were new. */
+int put_flush(struct put *, int64_t added[static PUT_TABLES]);
 
+void put_quoted(struct ckpt_buf *, const char *name); /* as an identifier */
 /* Make the tables, indexes and migration rows as the newest saver does. */
 int put_create(struct conn *, const struct sql_dialect *, const char *schema, bool js);
 

@@ -56,7 +56,7 @@ static const char *const postgres_js[] = { POSTGRES_TABLES,
 	"INSERT INTO @checkpoint_migrations (v) SELECT generate_series(0, 4)", NULL };
 /* clang-format on */
 
-static void add_quoted(struct ckpt_buf *b, const char *name)
+void put_quoted(struct ckpt_buf *b, const char *name)
 {
 	ckpt_buf_puts(b, "\"");
 	for (; *name; name++)
@@ -73,7 +73,7 @@ static int run(struct conn *conn, const char *text, const char *schema)
 		if (*p != '@') {
 			ckpt_buf_add(&b, p, 1);
 		} else if (schema) {
-			add_quoted(&b, schema);
+			put_quoted(&b, schema);
 			ckpt_buf_puts(&b, ".");
 		}
 	}

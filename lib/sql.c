@@ -21,7 +21,7 @@ static void sql_close(struct ckpt_store *store)
 	if (s->conn)
 		s->conn->driver->close(s->conn);
 	arena_free(&s->arena);
-	crypt_free(s->crypt);
+	crypt_free(s->base.crypt);
 	free(s->base.name);
 	free(s);
 }
@@ -29,7 +29,7 @@ static void sql_close(struct ckpt_store *store)
 int sql_open_row(struct sql_store *s, struct ckpt_view *type, enum ckpt_lock *lock,
 		struct ckpt_view *body, struct arena *arena)
 {
-	const struct row_reader r = { s->crypt, arena, s->base.err };
+	const struct row_reader r = { s->base.crypt, arena, s->base.err };
 
 	return row_open(&r, type, lock, body);
 }
@@ -50,7 +50,7 @@ static int sql_open(struct ckpt_store **out, const struct sql_engine *engine,
 	s->dialect = engine->dialect;
 	if (!s->base.name)
 		ckpt_fail(err, CKPT_ENOMEM, "out of memory");
-	else if (row_key(&s->crypt, config, err) == 0)
+	else if (row_key(&s->base.crypt, config, err) == 0)
 		engine->driver->open(&s->conn, where, config, err);
 	if (!err->code && sql_detect(s, config) == 0 && config->trace) {
 		/* from here on: how the layout was found is of no interest */
@@ -64,6 +64,7 @@ static int sql_open(struct ckpt_store **out, const struct sql_engine *engine,
 	s->base.tentative = s->conn->tentative;
 	s->base.inlines = engine->backend == &postgres_backend;
 	s->base.has_blobs = s->has_blobs;
+	s->base.shallow = s->layout == &layout_shallow;
 	*out = &s->base;
 	return 0;
 }

@@ -19,7 +19,6 @@ struct sql_store {
 	const struct sql_dialect *dialect;
 	const struct layout *layout;
 	bool has_writes, has_blobs;
-	struct crypt *crypt; /* NULL: no key was given */
 	struct arena arena;  /* names and texts, as long as the store */
 	const char *schema;  /* NULL where the engine has none */
 	const char *checkpoints, *writes, *blobs; /* the tables, ready for SQL */

@@ -178,7 +178,7 @@ static int fetch(struct sql_store *s, struct blob_cache *c, const struct ckpt_ke
 static int give(struct sql_store *s, struct ckpt_value *v, struct blob *b,
 		struct blob_cache *c, struct arena *arena)
 {
-	const struct row_reader r = { s->crypt, arena, s->base.err };
+	const struct row_reader r = { s->base.crypt, arena, s->base.err };
 	const char *type = b->text + b->channel_n + b->version_n;
 	struct ckpt_view body = { type + b->type_n, b->body_n };
 
@@ -277,7 +277,7 @@ int sql_blob_sizes(struct sql_store *s, struct blob_cache *c, struct ckpt_checkp
 
 int sql_sends(struct sql_store *s, struct ckpt_checkpoint *out, struct arena *arena)
 {
-	const struct row_reader r = { s->crypt, arena, s->base.err };
+	const struct row_reader r = { s->base.crypt, arena, s->base.err };
 	struct row_sends sends = { 0 };
 	struct cell args[3], row[2];
 	struct cursor *cur;

@@ -107,17 +107,16 @@ int sqlite_exec(struct conn *conn, const char *sql, const struct cell *args, siz
 {
 	struct sqlite_conn *c = sqlite_conn_of(conn);
 	sqlite3_stmt *stmt;
-	int rc, changed;
+	int rc, given = 0, changed;
 
 	if (c->base.err->code)
 		return c->base.err->code;
 	stmt = sqlite_statement(c, sql, args, nargs, true);
 	if (!stmt)
 		return c->base.err->code;
-	do
-		rc = sqlite3_step(stmt);
-	while (rc == SQLITE_ROW);
-	changed = sqlite3_stmt_readonly(stmt) ? 0 : sqlite3_changes(c->db);
+	while ((rc = sqlite3_step(stmt)) == SQLITE_ROW)
+		given++;
+	changed = sqlite3_stmt_readonly(stmt) ? given : sqlite3_changes(c->db);
 	if (rc != SQLITE_DONE)
 		sqlite_fault(c, rc, "cannot write to store");
 	sqlite_keep(c, stmt);

@@ -1,0 +1,115 @@
+/*
+ * dump_write.c - rows as lines of a dump (`ckpt help dump`). Where the lines go is the caller's
+ * business; reading them again is dump_line.c's.
+ */
+#include "ckpt_migrate.h"
+#include "dump.h"
+
+static void add_name(struct ckpt_buf *to, const char *name)
+{
+	char last = to->n && !to->failed ? to->p[to->n - 1] : '{';
+
+	ckpt_buf_addf(to, "%s\"%s\":", last == '{' ? "" : ",", name);
+}
+
+static void add_base64(struct ckpt_buf *to, const char *name, struct ckpt_view v)
+{
+	add_name(to, name);
+	if (!v.p) {
+		ckpt_buf_puts(to, "null");
+		return;
+	}
+	ckpt_buf_puts(to, "\"");
+	ckpt_base64(to, v);
+	ckpt_buf_puts(to, "\"");
+}
+
+/* A text; its bytes in base64 where they are not UTF-8, or are kept as BLOB. */
+static void add_text(struct ckpt_buf *to, const char *name, struct ckpt_view v, bool blob)
+{
+	add_name(to, name);
+	if (!v.p) {
+		ckpt_buf_puts(to, "null");
+	} else if (blob || !utf8_valid(v)) {
+		ckpt_buf_addf(to, "{\"%s\":\"", blob ? "$bytes" : "$str");
+		ckpt_base64(to, v);
+		ckpt_buf_puts(to, "\"}");
+	} else {
+		ckpt_json_string(to, v);
+	}
+}
+
+static void add_key(struct ckpt_buf *to, const char *kind, const struct ckpt_key *k)
+{
+	ckpt_buf_addf(to, "{\"%s\":{", kind);
+	add_text(to, "thread", k->thread, k->blob & CKPT_BLOB_THREAD);
+	add_text(to, "ns", k->ns, k->blob & CKPT_BLOB_NS);
+	if (k->id.p)
+		add_text(to, "id", k->id, k->blob & CKPT_BLOB_ID);
+}
+
+static void end_row(struct ckpt_buf *to, const struct ckpt_care *why)
+{
+	if (why) {
+		add_text(to, "code", ckpt_view_of(why->code), false);
+		add_text(to, "detail", why->detail, false);
+	}
+	ckpt_buf_puts(to, "}}\n");
+}
+
+void ckpt_dump_head(struct ckpt_buf *to, const struct ckpt_store *s)
+{
+	ckpt_buf_addf(to,
+			"{\"ckpt\":\"dump\",\"version\":1,\"engine\":\"%s\",\"layout\":"
+			"\"%s\"}\n",
+			s->inlines ? "postgresql" : "sqlite", "langgraph");
+}
+
+void dump_checkpoint(struct ckpt_buf *to, const struct ckpt_checkpoint *c,
+		const struct ckpt_care *why)
+{
+	add_key(to, "checkpoint", &c->key);
+	add_text(to, "parent", c->parent, false);
+	add_text(to, "type", c->type, false);
+	add_base64(to, "body", c->body);
+	add_text(to, "metadata", c->meta, false);
+	end_row(to, why);
+}
+
+void dump_write(struct ckpt_buf *to, const struct ckpt_key *key,
+		const struct ckpt_write *w, const struct ckpt_care *why)
+{
+	add_key(to, "write", key);
+	add_text(to, "task", w->task, false);
+	add_text(to, "path", w->path, false);
+	ckpt_buf_addf(to, ",\"idx\":%lld", (long long)w->idx);
+	add_text(to, "channel", w->channel, false);
+	add_text(to, "type", w->type, false);
+	add_base64(to, "value", w->body);
+	end_row(to, why);
+}
+
+void dump_blob(struct ckpt_buf *to, const struct ckpt_key *key,
+		const struct ckpt_value *v, const struct ckpt_care *why)
+{
+	const struct ckpt_key of = { key->thread, key->ns, { 0 }, key->blob };
+
+	add_key(to, "blob", &of);
+	add_text(to, "channel", v->channel, false);
+	add_text(to, "version", row_version(v->version), false);
+	add_text(to, "type", v->type, false);
+	add_base64(to, "value", v->body);
+	end_row(to, why);
+}
+
+void ckpt_dump_lines(struct ckpt_buf *to, const struct ckpt_checkpoint *c,
+		const struct ckpt_care *why)
+{
+	for (size_t i = 0; i < c->nvalues; i++) {
+		if (c->values[i].place == CKPT_BLOB)
+			dump_blob(to, &c->key, &c->values[i], why);
+	}
+	dump_checkpoint(to, c, why);
+	for (size_t i = 0; i < c->nwrites; i++)
+		dump_write(to, &c->key, &c->writes[i], why);
+}

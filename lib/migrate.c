@@ -1,0 +1,393 @@
+/*
+ * migrate.c - a store into another one, in phases: look whether everything can be carried, find
+ * out what is there already, copy in batches, compare. Nothing is written before the first two
+ * have found no reason against it.
+ */
+#include "migrate.h"
+#include "row.h"
+
+void migrate_progress(struct migrate *m, const char *phase)
+{
+	if (m->how->progress)
+		m->how->progress(m->how->arg, phase, m->done, m->all);
+}
+
+static int count_all(struct migrate *m)
+{
+	const struct ckpt_pick pick = { .depth = CKPT_SPANS };
+	struct ckpt_checkpoint c;
+	struct ckpt_scan *scan;
+	int rc = ckpt_scan_open(&scan, m->source, &pick);
+
+	while (rc >= 0 && (rc = ckpt_scan_next(scan, &c)) > 0)
+		m->all += c.count;
+	ckpt_scan_close(scan);
+	return rc;
+}
+
+/* ---- can it be carried ------------------------------------------------------------------------- */
+
+static void tell(struct migrate *m, const struct ckpt_key *key,
+		const struct convert_care *care)
+{
+	static const enum ckpt_care_action actions[] = {
+		[CONVERT_MOVED_TO_BLOB] = CKPT_CARE_BLOB,
+		[CONVERT_RENUMBERED] = CKPT_CARE_RENUMBER,
+	};
+	struct ckpt_care out = { .code = care->code,
+		.key = *key,
+		.channel = care->channel,
+		.detail = care->detail };
+
+	if (care->action == CONVERT_CANNOT)
+		out.action = m->how->reject ? CKPT_CARE_QUARANTINE : CKPT_CARE_REFUSE;
+	else
+		out.action = actions[care->action];
+	if (m->how->care)
+		m->how->care(m->how->arg, &out);
+}
+
+/* What the conversion does not know of: a column that the target lacks. */
+static int check_paths(struct migrate *m, const struct ckpt_checkpoint *c)
+{
+	for (size_t i = 0; i < c->nwrites && !m->paths; i++) {
+		if (!c->writes[i].path.n)
+			continue;
+		ckpt_fail(m->err, CKPT_EREFUSED,
+				"the target's writes have no column task_path, which "
+				"orders "
+				"the writes of this store");
+		ckpt_hint(m->err, "its application's newest release adds the column when "
+				  "it "
+				  "sets up its tables");
+		return m->err->code;
+	}
+	return 0;
+}
+
+static int look_at(struct migrate *m, const struct ckpt_checkpoint *c)
+{
+	struct convert_out out;
+	int rc = check_paths(m, c);
+
+	if (rc >= 0)
+		rc = convert_next(m->convert, &out, c, &m->arena);
+	if (rc < 0)
+		return rc;
+	for (size_t i = 0; i < out.ncares; i++)
+		tell(m, &c->key, &out.cares[i]);
+	if (!out.cannot)
+		return 0;
+	m->sum->quarantined++;
+	return plan_reject(m, &c->key);
+}
+
+/* ---- copying ------------------------------------------------------------------------------------ */
+
+/* A batch that is large enough ends here; the next one begins. */
+static int next_batch(struct migrate *m)
+{
+	struct target *t = m->target;
+	int rc;
+
+	if (!t->ops->full(t))
+		return 0;
+	rc = t->ops->commit(t);
+	return rc < 0 ? rc : t->ops->begin(t);
+}
+
+static int put(struct migrate *m, const struct ckpt_checkpoint *c,
+		const struct convert_out *out, bool careful)
+{
+	struct target *t = m->target;
+	int rc = 0;
+
+	for (size_t i = 0; i < out->nblobs && rc >= 0; i++)
+		rc = t->ops->blob(t, &c->key, &out->blobs[i], careful);
+	if (rc >= 0)
+		rc = t->ops->checkpoint(t, c, out, careful);
+	for (size_t i = 0; i < out->nwrites && rc >= 0; i++)
+		rc = t->ops->write(t, &c->key, &out->writes[i], careful);
+	return rc < 0 ? rc : next_batch(m);
+}
+
+static int reject(struct migrate *m, const struct ckpt_checkpoint *c,
+		const struct convert_out *out)
+{
+	struct ckpt_care care = { .key = c->key, .action = CKPT_CARE_QUARANTINE };
+
+	for (size_t i = 0; i < out->ncares; i++) {
+		if (out->cares[i].action != CONVERT_CANNOT)
+			continue;
+		care.code = out->cares[i].code;
+		care.channel = out->cares[i].channel;
+		care.detail = out->cares[i].detail;
+		break;
+	}
+	return m->how->reject(m->how->arg, c, &care);
+}
+
+static int copy_one(struct migrate *m, const struct ckpt_checkpoint *c)
+{
+	const struct planned *there = plan_thread(&m->plan, &c->key);
+	bool replace = false;
+	struct convert_out out;
+	int rc = convert_next(m->convert, &out, c, &m->arena);
+
+	if (rc < 0)
+		return rc;
+	if (out.cannot)
+		return reject(m, c, &out);
+	if (there && !plan_key(&m->plan, there, &c->key, &replace)) {
+		m->sum->skipped++;
+		return 0;
+	}
+	if (replace)
+		rc = m->target->ops->drop(m->target, c, &out);
+	return rc < 0 ? rc : put(m, c, &out, there != NULL);
+}
+
+/* Both keep values in blobs: those go as the rows they are, whoever names them, if anybody does. */
+static int copy_blobs(struct migrate *m)
+{
+	const struct ckpt_pick pick = { .depth = CKPT_VALUES, .rows = CKPT_BLOB_ROWS };
+	struct ckpt_checkpoint c;
+	struct ckpt_scan *scan;
+	int rc = ckpt_scan_open(&scan, m->source, &pick);
+
+	while (rc >= 0 && (rc = ckpt_scan_next(scan, &c)) > 0) {
+		const struct planned *there = plan_thread(&m->plan, &c.key);
+		const struct ckpt_value *v = c.values;
+		const struct convert_blob b = { v->channel, row_version(v->version),
+			v->type, v->body };
+
+		rc = there && !there->n ? 0
+		                        : m->target->ops->blob(m->target, &c.key, &b,
+							  there != NULL);
+		if (rc >= 0)
+			rc = next_batch(m);
+	}
+	ckpt_scan_close(scan);
+	return rc;
+}
+
+/* Writes of checkpoints that are not there: the library shows them to nobody, but an application
+ * may be about to write the checkpoint. */
+static int copy_strays(struct migrate *m)
+{
+	const struct ckpt_pick pick = { .depth = CKPT_VALUES, .rows = CKPT_STRAY_WRITES };
+	struct ckpt_checkpoint c;
+	struct ckpt_scan *scan;
+	int rc = ckpt_scan_open(&scan, m->source, &pick);
+
+	while (rc >= 0 && (rc = ckpt_scan_next(scan, &c)) > 0) {
+		for (size_t i = 0; i < c.nwrites && rc >= 0; i++)
+			rc = m->target->ops->write(m->target, &c.key, &c.writes[i], true);
+		if (rc >= 0)
+			rc = next_batch(m);
+	}
+	ckpt_scan_close(scan);
+	return rc;
+}
+
+/* ---- the phases --------------------------------------------------------------------------------- */
+
+typedef int each(struct migrate *, const struct ckpt_checkpoint *);
+
+static int convert_start(struct migrate *m)
+{
+	const struct convert_config config = { .from_apart = m->from_apart,
+		.to_apart = m->to_apart,
+		.encrypt_all = m->how->encrypt_all,
+		.crypt = m->crypt };
+
+	convert_close(m->convert);
+	m->convert = NULL;
+	return convert_open(&m->convert, &config, m->err);
+}
+
+/* Where the values are taken out of blobs, one that is lost must not pass for its mark. */
+static int mark_lost(struct migrate *m, struct ckpt_checkpoint *c)
+{
+	struct ckpt_value *values;
+	enum ckpt_place *places;
+
+	if (!m->from_apart || m->to_apart || !c->nvalues)
+		return 0;
+	places = arena_take(&m->arena, c->nvalues * sizeof(*places), m->err);
+	values = arena_take(&m->arena, c->nvalues * sizeof(*values), m->err);
+	if (!places || !values)
+		return m->err->code;
+	if (ckpt_delta_places(m->source, c, places) < 0)
+		return m->err->code;
+	memcpy(values, c->values, c->nvalues * sizeof(*values));
+	for (size_t i = 0; i < c->nvalues; i++)
+		values[i].place = places[i];
+	c->values = values;
+	return 0;
+}
+
+/* Every checkpoint of the source that is wanted, in the order of their keys. */
+static int for_each(struct migrate *m, each *fn, const char *phase)
+{
+	const struct ckpt_pick pick = {
+		.depth = CKPT_VALUES, .writes = true, .apart = m->blob_rows
+	};
+	struct ckpt_scan *scan = NULL;
+	struct ckpt_checkpoint c;
+	int rc = convert_start(m);
+
+	m->done = 0;
+	if (rc >= 0)
+		rc = ckpt_scan_open(&scan, m->source, &pick);
+	while (rc >= 0 && (rc = ckpt_scan_next(scan, &c)) > 0) {
+		arena_reset(&m->arena);
+		if (!m->how->wanted || m->how->wanted(m->how->arg, &c))
+			rc = mark_lost(m, &c) < 0 ? m->err->code : fn(m, &c);
+		m->done++;
+		migrate_progress(m, phase);
+	}
+	ckpt_scan_close(scan);
+	return rc;
+}
+
+static int copy(struct migrate *m)
+{
+	const struct target_config config = { .store = &m->config,
+		.from = m->source,
+		.source = m->about.uri,
+		.js = m->about.writers == CKPT_JS };
+	struct target *t;
+	int rc = target_open(&m->target, m->name, &config, m->err);
+
+	t = m->target;
+	if (rc >= 0)
+		rc = t->ops->begin(t);
+	if (rc >= 0 && m->blob_rows)
+		rc = copy_blobs(m);
+	if (rc >= 0)
+		rc = for_each(m, copy_one, "copy");
+	if (rc >= 0 && !m->how->wanted)
+		rc = copy_strays(m);
+	if (rc >= 0)
+		rc = t->ops->commit(t);
+	if (rc >= 0)
+		rc = t->ops->settle(t);
+	if (t) {
+		m->sum->fresh = t->fresh;
+		m->sum->checkpoints = t->done.checkpoints;
+		m->sum->writes = t->done.writes;
+		m->sum->blobs = t->done.blobs;
+		m->sum->bytes = t->done.bytes;
+	}
+	return rc;
+}
+
+static void forget_key(struct ckpt_store *s)
+{
+	crypt_free(s->crypt);
+	s->crypt = NULL;
+}
+
+/* Rows that are moved as they lie are not opened: encrypted they stay, byte for byte. */
+static void without_key(struct migrate *m, struct ckpt_store *target)
+{
+	if (m->from_apart != m->to_apart)
+		return;
+	forget_key(m->source);
+	if (target)
+		forget_key(target);
+	m->config.aes_key = m->config.aes_key_file = NULL;
+}
+
+/* What is at the other end, without changing it: nothing yet, or a store of how many values. */
+static int look_at_target(struct migrate *m)
+{
+	struct ckpt_error err = { 0 };
+	struct ckpt_store *target;
+	int rc = ckpt_store_open(&target, m->name, &m->config, &err);
+
+	if (rc == 0) {
+		m->to_apart = target->inlines;
+		m->paths = target_has_paths(target);
+		without_key(m, target);
+		rc = plan_make(m, target);
+		if (rc >= 0)
+			rc = ckpt_store_end(target);
+		ckpt_store_close(target);
+		if (rc < 0 && !m->err->code)
+			*m->err = err;
+		return rc;
+	}
+	m->paths = true;
+	m->to_apart = m->from_apart; /* an archive keeps them as they come */
+	rc = target_possible(m->name, &m->config, &m->to_apart, &err);
+	if (rc < 0)
+		*m->err = err;
+	without_key(m, NULL);
+	return rc;
+}
+
+static int refuse(struct migrate *m)
+{
+	ckpt_fail(m->err, CKPT_EREFUSED,
+			"%lld checkpoints cannot be carried without loss; nothing was "
+			"written",
+			(long long)m->sum->quarantined);
+	ckpt_hint(m->err, "--quarantine FILE puts them there and copies the rest");
+	return m->err->code;
+}
+
+static int run(struct migrate *m)
+{
+	int rc = ckpt_store_about(m->source, &m->about);
+
+	if (rc >= 0)
+		rc = look_at_target(m);
+	m->blob_rows = m->from_apart && m->to_apart && !m->how->wanted &&
+	               !m->source->shallow;
+	if (rc >= 0)
+		rc = count_all(m);
+	if (rc >= 0)
+		rc = for_each(m, look_at, "look");
+	if (rc >= 0 && m->sum->quarantined && !m->how->reject)
+		rc = refuse(m);
+	if (rc < 0 || m->how->dry_run)
+		return rc;
+	rc = copy(m);
+	if (rc >= 0 && m->how->verify != CKPT_VERIFY_NONE)
+		rc = migrate_verify(m);
+	if (rc >= 0)
+		rc = m->target->ops->finish(m->target);
+	if (rc >= 0 && m->sum->quarantined)
+		rc = ckpt_fail(m->err, CKPT_EINCOMPLETE,
+				"%lld checkpoints are in quarantine",
+				(long long)m->sum->quarantined);
+	return rc;
+}
+
+int ckpt_migrate(struct ckpt_store *source, const char *name,
+		const struct ckpt_config *config, const struct ckpt_migrate_how *how,
+		struct ckpt_migrate_sum *out)
+{
+	struct migrate m = { .source = source,
+		.name = name,
+		.config = *config,
+		.how = how,
+		.sum = out,
+		.err = source->err,
+		.from_apart = source->inlines };
+	int rc;
+
+	*out = (struct ckpt_migrate_sum){ 0 };
+	rc = row_key(&m.crypt, &m.config, m.err);
+	if (rc >= 0)
+		rc = run(&m);
+	if (m.target)
+		m.target->ops->close(m.target);
+	convert_close(m.convert);
+	crypt_free(m.crypt);
+	plan_free(&m.plan);
+	arena_free(&m.arena);
+	return rc < 0 ? rc : 0;
+}

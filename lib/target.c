@@ -1,0 +1,50 @@
+/*
+ * target.c - where rows are copied to, by its name. What each kind does is target_*.c's.
+ */
+#include "put.h"
+#include "target.h"
+
+int target_possible(const char *name, const struct ckpt_config *config, bool *apart,
+		struct ckpt_error *err)
+{
+	struct ckpt_error why = *err;
+	struct store_name n;
+
+	*err = (struct ckpt_error){ 0 };
+	if (store_resolve(&n, name, err) == 0) {
+		*apart = n.backend == &postgres_backend ||
+		         (n.backend == &dump_backend && *apart);
+		/* no such file, or a database without our tables */
+		if (why.code == CKPT_EMISSING && n.backend == &postgres_backend)
+			*err = why;
+		else if (why.code == CKPT_EUNSUPPORTED || why.code == CKPT_ENOTFOUND)
+			sql_target_possible(&n, config, &why, err);
+		else if (why.code != CKPT_EMISSING)
+			*err = why;
+	}
+	store_name_free(&n);
+	return err->code;
+}
+
+bool target_has_paths(struct ckpt_store *s)
+{
+	bool sql = s->backend == &sqlite_backend || s->backend == &postgres_backend;
+
+	return !sql || put_has_path(sql_of(s));
+}
+
+int target_open(struct target **out, const char *name, const struct target_config *config,
+		struct ckpt_error *err)
+{
+	struct store_name n;
+
+	*out = NULL;
+	if (store_resolve(&n, name, err) == 0) {
+		if (n.backend == &sqlite_backend || n.backend == &postgres_backend)
+			sql_target_open(out, &n, config, err);
+		else
+			dump_target_open(out, &n, config, err);
+	}
+	store_name_free(&n);
+	return err->code;
+}

@@ -1,0 +1,68 @@
+/*
+ * target.h - a store that rows are copied into: opened for writing, its tables made where there
+ * are none, rows in batches, each batch one transaction that also says how far the run is.
+ */
+#ifndef TARGET_H
+#define TARGET_H
+
+#include "backend.h"
+#include "convert.h"
+
+struct target_tally {
+	int64_t checkpoints, writes, blobs, bytes;
+};
+
+struct target {
+	const struct target_ops *ops;
+	struct ckpt_error *err;
+	struct ckpt_store *
+			store; /* reads what is there, inside a batch; NULL while it is empty */
+	bool apart;            /* keeps values in blobs */
+	bool has_path;         /* writes have a task_path */
+	bool fresh;            /* was made just now: holds nothing */
+	struct target_tally
+			done; /* rows that were new to it, in batches that ended well */
+};
+
+struct target_config {
+	const struct ckpt_config *store;
+	const struct ckpt_store *from;
+	const char *source; /* name of what is copied; a run into the same target goes on */
+	bool js;            /* new tables: as JavaScript's savers make them */
+};
+
+struct target_ops {
+	int (*begin)(struct target *);
+	/* `careful`: rows that are there already stay as they are. */
+	int (*checkpoint)(struct target *, const struct ckpt_checkpoint *,
+			const struct convert_out *, bool careful);
+	int (*write)(struct target *, const struct ckpt_key *, const struct ckpt_write *,
+			bool careful);
+	int (*blob)(struct target *, const struct ckpt_key *, const struct convert_blob *,
+			bool careful);
+	/* Take out what is there under this checkpoint's key. */
+	int (*drop)(struct target *, const struct ckpt_checkpoint *,
+			const struct convert_out *);
+	bool (*full)(const struct target *); /* time to end the batch */
+	int (*commit)(struct target *);
+	int (*settle)(struct target *); /* after the last batch */
+	int (*finish)(struct
+			target *); /* the run is over and verified: forget it was one */
+	void (*close)(struct target *);
+};
+
+/* Can there be a target of this name, although opening it for reading failed with what is in
+ * `err`? Then that is cleared. `apart`: it would keep values in blobs. */
+int target_possible(const char *name, const struct ckpt_config *, bool *apart,
+		struct ckpt_error *);
+bool target_has_paths(struct ckpt_store *); /* its writes have a task_path */
+int target_open(struct target **out, const char *name, const struct target_config *,
+		struct ckpt_error *);
+int sql_target_possible(const struct store_name *, const struct ckpt_config *,
+		const struct ckpt_error *why, struct ckpt_error *err);
+int dump_target_open(struct target **out, const struct store_name *,
+		const struct target_config *, struct ckpt_error *);
+int sql_target_open(struct target **out, const struct store_name *,
+		const struct target_config *, struct ckpt_error *);
+
+#endif
