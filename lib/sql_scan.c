@@ -334,6 +334,21 @@ static int seek_head(struct sql_scan *s, bool same_thread, struct cell *row)
 	return sql_next(s->cur, row, s->ncols);
 }
 
+/* Pages that point to each other lead a seek round in a circle. What it passes again and again is
+ * met by remembering one namespace, a later one each time the steps have doubled. */
+static bool round_again(struct sql_scan *s)
+{
+	uint64_t now = ckpt_hash(s->at[0].v) * 31 + ckpt_hash(s->at[1].v) * 7 +
+	               s->at[0].kind * 5 + s->at[1].kind;
+
+	if (s->steps && now == s->seen)
+		return true;
+	if ((s->steps & (s->steps + 1)) == 0)
+		s->seen = now;
+	s->steps++;
+	return false;
+}
+
 static int next_head(struct sql_scan *s, struct cell *row)
 {
 	struct ckpt_error *err = s->base.store->err;
@@ -356,6 +371,11 @@ static int next_head(struct sql_scan *s, struct cell *row)
 		s->at[i].v = arena_copy(&s->keys, row[i].v, err);
 	}
 	s->started = true;
+	if (!err->code && round_again(s))
+		ckpt_fail(err, CKPT_ECORRUPT,
+				"cannot read store '%s': its index goes round "
+				"in a circle",
+				s->base.store->name);
 	return err->code ? err->code : 1;
 }
 

@@ -19,6 +19,7 @@ struct sql_scan {
 	int64_t given;
 	/* HEADS: where the skip scan stands; these outlive the step */
 	struct arena keys;
+	uint64_t seen, steps; /* of seeking: a namespace by its hash, and how many came */
 	struct cell at[2];
 	bool started, same_thread;
 	/* row kinds: the one row of the step */
