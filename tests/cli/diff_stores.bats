@@ -58,6 +58,20 @@ END
 	[ "$n" -ge 15 ]
 }
 
+@test "a dump is the same as the store it came from, until a line of it changes" {
+	local name
+	for name in py-basic py-hitl py-delta js-basic py-old-json; do
+		db=$(store "$name")
+		python3 "$top/tests/oracle/dump.py" "$db" >b.jsonl
+		apart ckpt diff -s "$db" --against b.jsonl --exit-code
+		works || { echo "$name"; return 1; }
+		sed -i '0,/"idx":0/s//"idx":77/' b.jsonl
+		apart ckpt diff -s "$db" --against b.jsonl
+		same "$name" "$(cut -f1,2 <<<"$stdout")" "only-a	writes
+only-b	writes" || return 1
+	done
+}
+
 @test "what is undecodable, opaque or encrypted is the same if its bytes are" {
 	local name
 	for name in broken/bad-blob broken/bad-write broken/cut-blob broken/deep-blob \
