@@ -8,6 +8,9 @@
 #include <string.h>
 
 #include "list.h"
+#include "list_sizes.h"
+
+#define MANY 50 /* threads to measure all at once, if they are a good part of the store */
 
 struct row {
 	size_t thread, thread_n, latest, latest_n; /* in `bytes` */
@@ -252,6 +255,27 @@ static int measure(struct threads *t, struct row *r)
 	return 0;
 }
 
+/* All rows at once, while they stand in the order of their threads. */
+static int measure_all(struct threads *t)
+{
+	struct list_size *all = calloc(t->n, sizeof(*all));
+	int rc;
+
+	if (!all)
+		return no_memory(t);
+	for (size_t i = 0; i < t->n; i++) {
+		all[i].thread = thread_of(t, &t->rows[i]);
+		all[i].blob = t->rows[i].blob;
+	}
+	rc = list_sizes(t->cli, all, t->n);
+	for (size_t i = 0; i < t->n && rc >= 0; i++) {
+		t->rows[i].size = all[i].size;
+		t->rows[i].heads = all[i].heads;
+	}
+	free(all);
+	return rc;
+}
+
 static int describe(struct threads *t, struct row *r)
 {
 	struct ckpt_pick pick = {
@@ -397,6 +421,7 @@ static int fold(struct threads *t)
 	bool heads = by_heads(o);
 	struct ckpt_pick pick = { .depth = heads ? CKPT_HEADS : CKPT_SPANS };
 	int rc = collect(t, &pick);
+	size_t found = t->n;
 
 	rc = rc < 0 ? rc : filter(t);
 	if (rc < 0)
@@ -404,8 +429,13 @@ static int fold(struct threads *t)
 	if (o->run_id && t->n == 0)
 		return ckpt_fail(&t->cli->err, CKPT_ENOTFOUND,
 				"no checkpoint of run '%s'", o->run_id);
-	for (size_t i = 0; i < t->n && rc >= 0 && o->sort == SORT_BYTES; i++)
-		rc = measure(t, &t->rows[i]);
+	if (o->sort == SORT_BYTES || (o->detail && o->limit == CKPT_UNKNOWN)) {
+		if (t->n >= MANY && t->n >= found / 4)
+			rc = measure_all(t);
+		for (size_t i = 0; i < t->n && rc >= 0; i++)
+			rc = t->rows[i].size == CKPT_UNKNOWN ? measure(t, &t->rows[i])
+			                                     : 0;
+	}
 	if (t->n)
 		qsort_r(t->rows, t->n, sizeof(*t->rows), in_order, t);
 	if (o->limit != CKPT_UNKNOWN && t->n > (size_t)o->limit)

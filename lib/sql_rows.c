@@ -78,7 +78,7 @@ static int fill_write(
 	struct sql_store *store = sql_of(s->base.store);
 
 	sql_fill_key(s, row, 3, out);
-	out->time = ckpt_time_of_id(out->key.id);
+	out->time = CKPT_UNKNOWN;
 	sql_write_row(store, &s->write, row, s->pick.depth >= CKPT_VALUES, &s->arena);
 	if (s->pick.depth < CKPT_LINKS)
 		s->write.size = 0;
