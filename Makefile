@@ -29,6 +29,8 @@ cli := $(wildcard cli/*.c)
 unit := $(patsubst tests/%.c,%,$(wildcard tests/unit/test_*.c))
 store := $(patsubst tests/%.c,%,$(wildcard tests/store/test_*.c))
 fuzz := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+hostile := $(wildcard tests/hostile/*.c)
+fuzz_help := tests/fuzz/visit.c tests/unit/made.c
 unit_help := $(filter-out tests/unit/test_%,$(wildcard tests/unit/*.c))
 store_help := $(filter-out tests/store/test_%,$(wildcard tests/store/*.c)) $(unit_help)
 manuals := $(sort $(wildcard man/*.1 man/*.7))
@@ -101,15 +103,17 @@ $(unit:%=$(1)/%): $(1)/%: $(1)/tests/%.o $(unit_help:%.c=$(1)/%.o) $(1)/libckpt.
 $(store:%=$(1)/%): $(1)/%: $(1)/tests/%.o $(store_help:%.c=$(1)/%.o) $(1)/libckpt.a
 	@mkdir -p $$(@D)
 	$$(call quiet,LINK,$$@)$(2) $(3) $(LDFLAGS) -o $$@ $$^ $(LIBS) -lcjson -lm
-$(fuzz:%=$(1)/replay/%): $(1)/replay/%: $(1)/tests/fuzz/fuzz_%.o $(1)/tests/fuzz/replay.o $(1)/libckpt.a
+$(fuzz:%=$(1)/replay/%): $(1)/replay/%: $(1)/tests/fuzz/fuzz_%.o $(1)/tests/fuzz/replay.o $(fuzz_help:%.c=$(1)/%.o) $(1)/libckpt.a
 	@mkdir -p $$(@D)
 	$$(call quiet,LINK,$$@)$(2) $(3) $(LDFLAGS) -o $$@ $$^ $(LIBS)
-$(fuzz:%=$(1)/fuzzer/%): $(1)/fuzzer/%: $(1)/tests/fuzz/fuzz_%.o $(1)/libckpt.a
+$(fuzz:%=$(1)/fuzzer/%): $(1)/fuzzer/%: $(1)/tests/fuzz/fuzz_%.o $(fuzz_help:%.c=$(1)/%.o) $(1)/libckpt.a
 	@mkdir -p $$(@D)
 	$$(call quiet,LINK,$$@)$(2) $(3) $(4) $(LDFLAGS) -o $$@ $$^ $(LIBS)
+$(1)/hostile: $(hostile:%.c=$(1)/%.o) $(fuzz_help:%.c=$(1)/%.o) $(1)/libckpt.a
+	$$(call quiet,LINK,$$@)$(2) $(3) $(LDFLAGS) -o $$@ $$^ $(LIBS)
 
 .PHONY: $(1)-programs
-$(1)-programs: $(1)/ckpt $(addprefix $(1)/,$(unit) $(store) $(fuzz:%=replay/%))
+$(1)-programs: $(1)/ckpt $(addprefix $(1)/,hostile $(unit) $(store) $(fuzz:%=replay/%))
 -include $$(shell find $(1)/lib $(1)/cli $(1)/tests $(1)/pages.d -name '*.d' 2>/dev/null)
 endef
 
@@ -134,7 +138,8 @@ all: build/ckpt ## build build/ckpt (what you get by `make` alone)
 demo: build/ckpt fixtures ## build, then look at two real stores; nothing to prepare
 	@tests/demo.sh
 
-check: build-programs fixtures ## every test; SUITE=name runs one, INTEROP=0 leaves LangGraph out
+# The hostile stores are read under ASan and UBSan too.
+check: build-programs fixtures $(if $(filter hostile,$(or $(SUITE),hostile)),build/asan/hostile build/asan/ckpt) ## every test; SUITE=name runs one, INTEROP=0 leaves LangGraph out
 	@tests/run.sh $(SUITE)
 
 check-pg: build/ckpt fixtures ## the tests that need PostgreSQL, on a private server
@@ -163,7 +168,7 @@ coverage: build/coverage-programs fixtures ## lines that the unit, store and cli
 bench: build/ckpt fixtures ## speed and memory against limits and other tools
 	@tests/bench/run.sh
 
-soak: build-programs fixtures $(fuzz:%=build/fuzz/fuzzer/%) ## rounds of everything for SOAK_TIME seconds (3600)
+soak: build-programs fixtures build/asan/hostile build/asan/ckpt $(fuzz:%=build/fuzz/fuzzer/%) ## rounds of everything for SOAK_TIME seconds (3600)
 	@SOAK_TIME=$(SOAK_TIME) tests/soak.sh $(fuzz)
 
 docs: build/ckpt ## write the generated parts of the manual pages and the completions

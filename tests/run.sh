@@ -3,7 +3,7 @@
 #
 #   tests/run.sh [SUITE...]
 #
-# Suites: unit store fuzz docs cli oracle schema interop pg, which is all; and valgrind.
+# Suites: unit store fuzz hostile docs cli oracle schema interop pg, which is all; and valgrind.
 #
 #   BUILD=DIR      whose programs are tested (build); logs go to DIR/log, saved JSON to DIR/json
 #   INTEROP=0      leave out the tests with the real LangGraph; they count as skipped
@@ -53,6 +53,14 @@ suite_fuzz() { # the committed corpus, once through each target
 		name=${name#fuzz_}
 		[ ! -e "$file" ] || job "$name" "$BUILD/replay/$name" "tests/fuzz/corpus/$name"
 	done
+}
+suite_hostile() { # thousands of broken payloads and files: faults under ASan, memory without it
+	local seed=${HOSTILE_SEED:-20261121}
+	job payloads build/asan/hostile payloads "$seed"
+	job files build/asan/hostile files "$seed"
+	job memory "$BUILD/hostile" payloads "$seed"
+	job file-memory "$BUILD/hostile" files "$seed"
+	job commands "$python" tests/hostile/commands.py "$seed"
 }
 suite_docs() {
 	[ ! -e tests/docs.sh ] || job docs tests/docs.sh check
@@ -181,7 +189,7 @@ run_suite() { # SUITE
 	total_skipped=$((total_skipped + skipped))
 }
 
-all=(unit store fuzz docs cli oracle schema interop pg)
+all=(unit store fuzz hostile docs cli oracle schema interop pg)
 suites=("$@")
 if [ ${#suites[@]} = 0 ]; then suites=("${all[@]}"); fi
 for suite in "${suites[@]}"; do

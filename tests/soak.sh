@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Rounds of what depends on chance, for SOAK_TIME seconds: stores freshly written by the real
-# LangGraph from a new seed, then every fuzzer, then the tests beside other work.
+# LangGraph and hostile ones from a new seed, then every fuzzer, then the tests beside other work.
 #
 #   tests/soak.sh FUZZER...
 #
@@ -19,6 +19,7 @@ for ((round = 1; SECONDS < end; round++)); do
 		echo "failed: build/venv/bin/python tests/interop/test_fresh.py $seed"
 		exit 1
 	fi
+	HOSTILE_SEED=$seed tests/run.sh hostile
 	FUZZ_TIME=${FUZZ_TIME:-60} tests/fuzz.sh "$@"
 	JOBS=8 tests/run.sh unit store cli
 done
