@@ -92,6 +92,48 @@ int check_tell(struct check *c, enum check_code code, const struct ckpt_key *key
 	return c->opt->found(c->opt->arg, &f);
 }
 
+/* ---- keys ------------------------------------------------------------------------------------ */
+
+/* Two MiB of them; a store with more is asked for its strays in its own language. Two keys of the
+ * same hash would hide a stray write: one chance in 2^64 for each two. */
+enum { KEY_SLOTS = 1 << 18 };
+
+static uint64_t hash_key(const struct ckpt_key *k)
+{
+	uint64_t h = ckpt_hash(k->thread) * 31 + ckpt_hash(k->ns);
+
+	h = h * 31 + ckpt_hash(k->id) + k->blob;
+	return h ? h : 1;
+}
+
+static uint64_t *key_slot(const struct check *c, uint64_t hash)
+{
+	size_t i = hash & (KEY_SLOTS - 1);
+
+	while (c->keys[i] && c->keys[i] != hash)
+		i = (i + 1) & (KEY_SLOTS - 1);
+	return &c->keys[i];
+}
+
+void check_keep_key(struct check *c, const struct ckpt_key *key)
+{
+	uint64_t hash = hash_key(key), *slot;
+
+	if (c->many_keys)
+		return;
+	slot = key_slot(c, hash);
+	c->nkeys += !*slot;
+	*slot = hash;
+	c->many_keys = c->nkeys > KEY_SLOTS / 8 * 7;
+}
+
+bool check_has_key(const struct check *c, const struct ckpt_key *key)
+{
+	uint64_t hash = hash_key(key);
+
+	return *key_slot(c, hash) == hash;
+}
+
 /* ---- blobs, in step with the namespaces -------------------------------------------------------- */
 
 /* -1, 0, 1: where the blob at hand stands to the namespace. */
@@ -200,6 +242,7 @@ static int all_checkpoints(struct check *c)
 			rc = space_end(c);
 			rc = rc < 0 ? rc : space_begin(c, &row.key);
 		}
+		check_keep_key(c, &row.key);
 		rc = rc < 0 ? rc : check_checkpoint(c, &row);
 		rc = rc < 0 ? rc : space_add(c, &row);
 		c->opt->checked++;
@@ -219,8 +262,11 @@ static int all_writes(struct check *c)
 	struct ckpt_scan *scan;
 	int rc = ckpt_scan_open(&scan, c->store, &pick);
 
-	while (rc >= 0 && (rc = ckpt_scan_next(scan, &row)) > 0)
+	while (rc >= 0 && (rc = ckpt_scan_next(scan, &row)) > 0) {
+		if (!c->strays)
+			c->strays = c->many_keys || !check_has_key(c, &row.key);
 		rc = check_write(c, &row);
+	}
 	ckpt_scan_close(scan);
 	return rc < 0 ? rc : 0;
 }
@@ -276,8 +322,9 @@ int ckpt_check(struct ckpt_store *store, struct ckpt_check *opt)
 	c.apart = delta_inlines(store);
 	c.limits = c.apart ? postgres_limits : sqlite_limits;
 	c.judge = malloc(sizeof(*c.judge));
+	c.keys = calloc(KEY_SLOTS, sizeof(*c.keys));
 	opt->count[0] = opt->count[1] = opt->count[2] = opt->checked = 0;
-	if (!c.judge)
+	if (!c.judge || !c.keys)
 		rc = check_no_memory(&c);
 	if (rc == 0)
 		rc = check_whole(&c);
@@ -290,5 +337,6 @@ int ckpt_check(struct ckpt_store *store, struct ckpt_check *opt)
 	ckpt_buf_free(&c.roots);
 	ckpt_buf_free(&c.roots_of);
 	free(c.judge);
+	free(c.keys);
 	return rc < 0 ? rc : 0;
 }

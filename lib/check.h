@@ -137,6 +137,9 @@ struct check {
 	struct judge *judge;
 	struct ckpt_buf detail;
 	struct space space;
+	uint64_t *keys; /* hashes of the keys of checkpoints, open addressing; 0: free */
+	size_t nkeys;
+	bool many_keys, strays; /* too many to remember; a write has none of them */
 	struct ckpt_buf roots; /* ids of the thread's root namespace, each behind its length */
 	struct ckpt_buf roots_of;
 	struct ckpt_scan *blobs; /* goes along with the namespaces */
@@ -149,6 +152,10 @@ int check_tell(struct check *, enum check_code, const struct ckpt_key *,
 		struct ckpt_view channel, const char *fmt, ...)
 		__attribute__((format(printf, 5, 6)));
 int check_no_memory(struct check *);
+
+/* Remember the key of a checkpoint, and ask for that of a write. */
+void check_keep_key(struct check *, const struct ckpt_key *);
+bool check_has_key(const struct check *, const struct ckpt_key *);
 
 /* ---- check_row.c: one row, judged by itself ---- */
 int check_checkpoint(struct check *, const struct ckpt_checkpoint *);

@@ -85,10 +85,12 @@ static int tell_parent(struct check *c, uint32_t i)
 
 	if (!n->has_parent || n->flags & NODE_RING)
 		return 0;
-	ckpt_show_name(name, space_parent(s, n));
 	if (n->up == i)
 		return check_tell(c, SELF_PARENT, &key, nothing,
 				"it names itself as parent");
+	if (n->up < i)
+		return 0;
+	ckpt_show_name(name, space_parent(s, n));
 	if (ckpt_view_cmp(space_id(s, n), space_parent(s, n)) < 0)
 		rc = check_tell(c, ID_ORDER, &key, nothing,
 				"its parent %s has a greater id", name);

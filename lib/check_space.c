@@ -138,10 +138,10 @@ int space_cmp(const struct space *s, const struct pair *a, const struct pair *b)
 		n = number_of(y);
 		return (m > n) - (m < n);
 	}
-	/* 000…7.RANDOM: what follows the number only tells branches apart */
-	if (version_number(x) >= 0 && version_number(x) == version_number(y))
-		return 0;
 	d = ckpt_view_cmp(x, y);
+	/* 000…7.RANDOM: what follows the number only tells branches apart */
+	if (d < 0 && version_number(x) >= 0 && version_number(x) == version_number(y))
+		return 0;
 	return (d > 0) - (d < 0);
 }
 

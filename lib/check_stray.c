@@ -312,7 +312,7 @@ int check_stray(struct check *c)
 {
 	struct head h = { 0 };
 	/* the shallow saver keeps the writes of the checkpoint before, whose row it replaced */
-	int rc = is_shallow(c) ? 0 : stray_writes(c, &h);
+	int rc = !c->strays || is_shallow(c) ? 0 : stray_writes(c, &h);
 
 	if (rc >= 0 && c->apart)
 		rc = stray_blobs(c, &h);

@@ -62,6 +62,35 @@ static struct ckpt_view keep(struct split *s, struct ckpt_view v)
 	return arena_copy(s->arena, v, s->err);
 }
 
+/* Is it a short text of which every byte stands for itself in JSON? Nearly all versions are. */
+static bool plain_text(struct ckpt_view raw, struct ckpt_view *text)
+{
+	const uint8_t *p = raw.p, *end = p + raw.n;
+
+	if (raw.n >= 2 && p[0] == 0xd9)
+		p += 2;
+	else if (raw.n && p[0] >= 0xa0 && p[0] < 0xc0)
+		p++;
+	else
+		return false;
+	*text = (struct ckpt_view){ p, (size_t)(end - p) };
+	while (p < end && *p >= 0x20 && *p < 0x7f && *p != '"' && *p != '\\')
+		p++;
+	return p == end;
+}
+
+static struct ckpt_view quoted(struct split *s, struct ckpt_view text)
+{
+	char *p = arena_take(s->arena, text.n + 3, s->err);
+
+	if (!p)
+		return (struct ckpt_view){ 0 };
+	p[0] = p[text.n + 1] = '"';
+	memcpy(p + 1, text.p, text.n);
+	p[text.n + 2] = '\0';
+	return (struct ckpt_view){ p, text.n + 2 };
+}
+
 /* A version as JSON text: strings in quotes, numbers with their digits. */
 static struct ckpt_view version_text(struct split *s, struct ckpt_view raw)
 {
@@ -71,6 +100,8 @@ static struct ckpt_view version_text(struct split *s, struct ckpt_view raw)
 
 	if (s->json)
 		return raw;
+	if (plain_text(raw, &out))
+		return quoted(s, out);
 	ckpt_render_value(&b, s->type, raw, &plain);
 	out = b.failed ? (struct ckpt_view){ 0 }
 	               : arena_copy(s->arena, ckpt_buf_view(&b), s->err);
@@ -185,10 +216,18 @@ static int by_channel(const void *a, const void *b)
 	return d ? d : (*x > *y) - (*x < *y);
 }
 
+enum { FEW = 16 }; /* names that are not worth sorting */
+
 static struct ckpt_value *find(
 		struct ckpt_value **list, size_t n, struct ckpt_view channel)
 {
 	size_t lo = 0, hi = n;
+
+	if (n <= FEW) {
+		while (n && !ckpt_view_eq(list[n - 1]->channel, channel))
+			n--;
+		return n ? list[n - 1] : NULL;
+	}
 
 	while (lo < hi) { /* the last of equal names: that is what a map keeps */
 		size_t mid = lo + (hi - lo) / 2;
@@ -207,7 +246,7 @@ static struct ckpt_value **sorted(struct split *s, const struct list *l)
 
 	for (size_t i = 0; out && i < l->n; i++)
 		out[i] = &l->v[i];
-	if (out)
+	if (out && l->n > FEW)
 		qsort(out, l->n, sizeof(*out), by_channel);
 	return out;
 }

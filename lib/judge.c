@@ -34,6 +34,21 @@ static bool is_ascii(const uint8_t *p, size_t n)
 {
 	const uint64_t high = UINT64_C(0x8080808080808080);
 	uint64_t w[4], all = 0;
+	uint32_t half[2];
+
+	if (n >= 8 && n < 32) { /* the last eight may be partly the first ones */
+		for (size_t i = 0; i < n - 8; i += 8) {
+			memcpy(w, p + i, 8);
+			all |= w[0];
+		}
+		memcpy(w, p + n - 8, 8);
+		return !((all | w[0]) & high);
+	}
+	if (n >= 4 && n < 8) {
+		memcpy(half, p, 4);
+		memcpy(half + 1, p + n - 4, 4);
+		return !((half[0] | half[1]) & (uint32_t)high);
+	}
 
 	for (; n >= 32; p += 32, n -= 32) {
 		memcpy(w, p, 32);

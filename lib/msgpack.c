@@ -199,6 +199,28 @@ static int next_token(struct reader *r, struct token *out)
 	return 1;
 }
 
+/* Small numbers and short texts, which most values are; true: one was passed over. */
+static inline bool skip_short(struct reader *r)
+{
+	uint8_t c = *r->at;
+	size_t n;
+
+	if (c < 0x80 || c >= 0xe0 || c == 0xc0) {
+		r->at++;
+		return true;
+	}
+	if (c >= 0xa0 && c < 0xc0)
+		n = 1 + (c & 0x1fu);
+	else if (c == 0xd9 && r->end - r->at > 1)
+		n = 2 + (size_t)r->at[1];
+	else
+		return false;
+	if (n > (size_t)(r->end - r->at))
+		return false; /* the long way says why */
+	r->at += n;
+	return true;
+}
+
 /* Counts the values that are still to come, so that depth costs nothing. */
 static int skip_value(struct reader *r, struct ckpt_view *out)
 {
@@ -210,10 +232,13 @@ static int skip_value(struct reader *r, struct ckpt_view *out)
 		return reader_fail(r, "ends early", (size_t)(r->at - r->base));
 	level->left--;
 	for (todo = 1; todo; todo--) {
-		struct token token = { 0 };
+		struct token token;
 
 		if (todo > (uint64_t)(r->end - r->at))
 			return reader_fail(r, "ends early", (size_t)(r->at - r->base));
+		if (skip_short(r))
+			continue;
+		token = (struct token){ 0 };
 		if (read_head(r, &token) < 0)
 			return CKPT_ECORRUPT;
 		/* No overflow: each count is at most the bytes left, and so is todo. */
