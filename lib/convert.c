@@ -16,6 +16,7 @@
  *   same       another value has the same version
  *   corrupt    the container or a value cannot be read to its end
  *   type       stored in a way that cannot become part of another container (pickle)
+ *   language   JSON of which nothing tells who wrote it: each language keeps it otherwise
  *   skeleton   something other than plain data outside of the values
  *   metadata   metadata that is no JSON
  *   key-type   a key that the row holds as BLOB
@@ -320,13 +321,19 @@ static bool readable(struct job *j)
 
 static int across(struct job *j)
 {
+	unsigned writer;
 	int rc = 0;
 
 	if (j->k->cfg.to_apart)
 		check_key(j);
 	if (!readable(j))
 		return j->k->err->code;
-	j->js = ckpt_writer(j->c) == CKPT_JS;
+	writer = ckpt_writer(j->c);
+	if (!writer)
+		care(j, CONVERT_CANNOT, "language", (struct ckpt_view){ NULL, 0 },
+				"nothing in it tells whether Python or JavaScript wrote "
+				"it");
+	j->js = writer == CKPT_JS;
 	/* JavaScript reads them among the writes in either store */
 	if (j->k->cfg.to_apart && !j->js && j->before_v4)
 		rc = sends_check(j);
@@ -369,6 +376,8 @@ int convert_next(struct convert *k, struct convert_out *out,
 	*out = (struct convert_out){ 0 };
 	j.json = codec_reader(c->type) == &json_reader;
 	sends_version(&j);
+	if (rc == 0)
+		rc = k->err->code;
 	if (rc == 0)
 		rc = same_way ? move(&j) : across(&j);
 	if (rc == 0)

@@ -149,9 +149,13 @@ static bool whole(struct job *j, const struct reader_ops *ops, struct ckpt_view 
 {
 	struct reader *r = &j->k->rd;
 	bool good;
+	int rc;
 
 	reader_init(r, ops, body);
-	good = reader_skip(r, NULL) == 0;
+	rc = reader_skip(r, NULL);
+	if (rc == CKPT_ENOMEM)
+		nomem(j);
+	good = rc == 0;
 	while (good && ops == &json_reader && r->at < r->end &&
 			memchr(" \t\r\n", *r->at, 4))
 		r->at++;
@@ -308,7 +312,7 @@ static void put_container(struct join *o)
 	else
 		msgpack_map(to, o->n + fresh);
 	for (size_t i = 0; i <= o->n; i++) {
-		const struct member *m = &o->members[i];
+		const struct member *m = i < o->n ? &o->members[i] : NULL;
 		bool head = i < o->n &&
 		            (is(m->key, "v") || is(m->key, "ts") || is(m->key, "id"));
 

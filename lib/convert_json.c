@@ -399,6 +399,8 @@ bool json_write(struct job *j, struct ckpt_buf *to)
 	reader_init(r, j->json ? &json_reader : &msgpack_reader, j->c->skeleton);
 	while (good && (rc = reader_next(r, &t)) > 0)
 		good = write_token(&w, &t);
+	if (good && rc == CKPT_ENOMEM)
+		nomem(j);
 	if (good && rc < 0)
 		good = fail(&w, "corrupt");
 	reader_done(r);

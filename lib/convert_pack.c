@@ -55,6 +55,8 @@ static bool count(struct job *j, struct ckpt_view text, bool value)
 	}
 	while (rc == 0 && r->at < r->end && memchr(" \t\r\n", *r->at, 4))
 		r->at++;
+	if (rc == CKPT_ENOMEM)
+		nomem(j);
 	if (j->k->counts.failed || rc < 0 || r->at < r->end)
 		return fail(j, "corrupt");
 	return !record || fail(j, "record");

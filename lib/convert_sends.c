@@ -7,13 +7,44 @@
 
 static const struct ckpt_view tasks = { "__pregel_tasks", 14 };
 
+/* The last member of this name. Not being found for want of memory is an error here: what
+ * follows from it would be wrong. */
+static bool member(struct job *j, struct ckpt_view map, struct ckpt_view name,
+		struct ckpt_view *out)
+{
+	struct reader *r = &j->k->rd;
+	struct token t;
+	bool found = false;
+	int rc;
+
+	reader_init(r, j->json ? &json_reader : &msgpack_reader, map);
+	rc = reader_next(r, &t);
+	if (rc == 1 && t.kind == TOKEN_MAP) {
+		while ((rc = reader_next(r, &t)) == 1 && t.kind == TOKEN_STR) {
+			bool hit = ckpt_view_eq(t.s, name);
+			struct ckpt_view value;
+
+			rc = reader_skip(r, &value);
+			if (rc < 0)
+				break;
+			if (hit)
+				*out = value;
+			found |= hit;
+		}
+	}
+	reader_done(r);
+	if (rc == CKPT_ENOMEM)
+		nomem(j);
+	return found && rc >= 0;
+}
+
 void sends_version(struct job *j)
 {
-	struct ckpt_view type = j->json ? CKPT_LIT("json") : CKPT_LIT("msgpack"), v;
+	struct ckpt_view v;
 	const uint8_t *p;
 
 	j->before_v4 = false;
-	if (!j->c->skeleton.p || !ckpt_value_member(&v, type, j->c->skeleton, "v") ||
+	if (!j->c->skeleton.p || !member(j, j->c->skeleton, CKPT_LIT("v"), &v) ||
 			v.n != 1)
 		return;
 	p = v.p;
@@ -76,7 +107,7 @@ int sends_check(struct job *j)
 	struct convert *k = j->k;
 	struct digest want, got = version_digest(&k->versions, here);
 
-	if (ckpt_value_member(&list, type, j->c->skeleton, "pending_sends"))
+	if (member(j, j->c->skeleton, CKPT_LIT("pending_sends"), &list))
 		here = list_items(j, list);
 	k->tmp.n = 0;
 	add_item(&k->tmp, type, here);
@@ -97,8 +128,6 @@ bool sends_added(struct job *j, const struct ckpt_value *v)
 	struct ckpt_view versions, own;
 
 	return j->before_v4 && ckpt_view_eq(v->channel, tasks) &&
-	       !(ckpt_value_member(&versions, CKPT_LIT("json"), j->c->skeleton,
-				 "channel_versions") &&
-			       ckpt_value_member(&own, CKPT_LIT("json"), versions,
-					       "__pregel_tasks"));
+	       !(member(j, j->c->skeleton, CKPT_LIT("channel_versions"), &versions) &&
+			       member(j, versions, tasks, &own));
 }

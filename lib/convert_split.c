@@ -245,13 +245,17 @@ static void put_meta(struct job *j)
 	struct reader *r = &j->k->rd;
 	const char *code = NULL, *what;
 	bool whole;
+	int rc;
 
 	/* readers take no metadata for empty metadata, and the column is NOT NULL */
 	j->out->meta = meta.p ? meta : CKPT_LIT("{}");
 	if (!meta.p)
 		return;
 	reader_init(r, &json_reader, meta);
-	whole = reader_skip(r, NULL) == 0;
+	rc = reader_skip(r, NULL);
+	if (rc == CKPT_ENOMEM)
+		nomem(j);
+	whole = rc == 0;
 	while (whole && r->at < r->end && memchr(" \t\r\n", *r->at, 4))
 		r->at++;
 	whole = whole && r->at == r->end;

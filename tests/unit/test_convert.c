@@ -240,6 +240,7 @@ static const struct {
 			" | | nul:cannot:-" },
 	{ "a number in a member", "json", "{\"ts\":\"x+00:00\",\"n\":[{\"x\":1e99}]}",
 			" | | bad-number:cannot:-" },
+	{ "anybody's JSON", "json", "{\"v\":1}", " | | language:cannot:-" },
 	{ "pickle", "pickle", "\x80.", " | | type:cannot:-" },
 	{ "encrypted, no key", "msgpack+aes", "xxxx", " | | encrypted:cannot:-" },
 	{ "damaged", "json", "{\"v\":1,", " | | corrupt:cannot:-" },
