@@ -41,12 +41,19 @@
 #define STRAY_WRITES(id) \
 	"NOT EXISTS (SELECT 1 FROM {checkpoints} c WHERE c.thread_id = w.thread_id " \
 	"AND c.checkpoint_ns = w.checkpoint_ns AND " id " = w.checkpoint_id)"
-/* a container may hold anything; all versions as text, as blobs have them */
-#define STRAY_BLOBS(version) \
-	"NOT EXISTS (SELECT 1 FROM {checkpoints} c, jsonb_each_text(CASE jsonb_typeof(" \
-	"c.checkpoint -> 'channel_versions') WHEN 'object' THEN c.checkpoint -> " \
-	"'channel_versions' ELSE '{}' END) AS v WHERE c.thread_id = w.thread_id " \
-	"AND c.checkpoint_ns = w.checkpoint_ns AND v.key = w.channel" version ")"
+/* A container may hold anything; all versions as text, as blobs have them. EXCEPT never becomes a
+ * look into containers for each blob, as NOT EXISTS does on tables that were not analysed yet. */
+#define WITHIN \
+	"WHERE ($1::text IS NULL OR thread_id = $1::text) " \
+	"AND ($2::text IS NULL OR checkpoint_ns = $2::text) "
+#define STRAY_BLOBS(version, value) \
+	"(w.thread_id, w.checkpoint_ns, w.channel" version ") IN (SELECT w.thread_id, " \
+	"w.checkpoint_ns, w.channel" version " FROM {blobs} w " WITHIN "EXCEPT SELECT " \
+	"thread_id, checkpoint_ns, key" value \
+	" FROM {checkpoints}, jsonb_each_text(CASE " \
+	"jsonb_typeof(checkpoint -> 'channel_versions') WHEN 'object' THEN checkpoint " \
+	"-> " \
+	"'channel_versions' ELSE '{}' END) " WITHIN ")"
 #define BLOB_COLUMNS(version) \
 	{ \
 		[BCOL_THREAD] = "thread_id", [BCOL_NS] = "checkpoint_ns", \
@@ -86,7 +93,7 @@ const struct layout layout_langgraph_postgres = {
 	.write_cols = WRITE_COLUMNS,
 	.blob_cols = BLOB_COLUMNS("version"),
 	.stray_writes = STRAY_WRITES("c.checkpoint_id"),
-	.stray_blobs = STRAY_BLOBS(" AND v.value = w.version"),
+	.stray_blobs = STRAY_BLOBS(", w.version", ", value"),
 	.samples = SAMPLES(", checkpoint_id"),
 	.heads = "WITH RECURSIVE h(t, n, i) AS ("
 		 "(SELECT thread_id, checkpoint_ns, checkpoint_id FROM {checkpoints} "
@@ -100,6 +107,21 @@ const struct layout layout_langgraph_postgres = {
 		     "FROM jsonb_to_recordset($3::jsonb) AS w(c text, v text) JOIN {blobs} b "
 		     "ON b.thread_id = $1 AND b.checkpoint_ns = $2 AND b.channel = w.c "
 		     "AND b.version = w.v",
+	.blobs_ahead = "WITH c AS (SELECT checkpoint_id COLLATE \"C\" AS i, "
+		       "checkpoint -> 'channel_versions' AS v FROM {checkpoints} "
+		       "WHERE thread_id = $1 AND checkpoint_ns = $2 "
+		       "AND checkpoint_id COLLATE \"C\" >= $3 ORDER BY 1 LIMIT $4), "
+		       "w AS (SELECT e.key AS k, e.value AS v, min(c.i) AS i FROM c, "
+		       "jsonb_each_text(CASE jsonb_typeof(c.v) WHEN 'object' THEN c.v "
+		       "ELSE '{}' END) AS e WHERE NOT EXISTS (SELECT 1 FROM "
+		       "jsonb_to_recordset($5::jsonb) AS n(c text, v text) "
+		       "WHERE n.c = e.key AND n.v = e.value) GROUP BY 1, 2), "
+		       "j AS (SELECT b.channel, b.version, b.type, b.blob, "
+		       "sum(octet_length(b.blob)) OVER (ORDER BY w.i, b.channel) <= $6 AS here "
+		       "FROM w JOIN {blobs} b ON b.thread_id = $1 AND b.checkpoint_ns = $2 "
+		       "AND b.channel = w.k AND b.version = w.v) "
+		       "SELECT channel, version, type, CASE WHEN coalesce(here, true) THEN blob "
+		       "END, CASE WHEN coalesce(here, true) THEN 1 ELSE 0 END::int8 FROM j",
 	.blob_sizes = "WITH named AS (SELECT checkpoint_id AS id, v.key AS c, v.value AS v "
 		      "FROM {checkpoints}, jsonb_each_text(CASE jsonb_typeof(checkpoint -> "
 		      "'channel_versions') WHEN 'object' THEN checkpoint -> 'channel_versions' "
@@ -143,7 +165,7 @@ const struct layout layout_shallow = {
 	.write_cols = WRITE_COLUMNS,
 	.blob_cols = BLOB_COLUMNS("NULL::text"),
 	.stray_writes = STRAY_WRITES("c.checkpoint ->> 'id'"),
-	.stray_blobs = STRAY_BLOBS(""),
+	.stray_blobs = STRAY_BLOBS("", ""),
 	.samples = SAMPLES(""),
 	.blob_rows = "SELECT b.channel, w.v, b.type, b.blob "
 		     "FROM jsonb_to_recordset($3::jsonb) AS w(c text, v text) JOIN {blobs} b "

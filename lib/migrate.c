@@ -3,6 +3,7 @@
  * out what is there already, copy in batches, compare. Nothing is written before the first two
  * have found no reason against it.
  */
+#include "delta.h"
 #include "migrate.h"
 #include "row.h"
 
@@ -206,24 +207,62 @@ static int convert_start(struct migrate *m)
 	return convert_open(&m->convert, &config, m->err);
 }
 
-/* Where the values are taken out of blobs, one that is lost must not pass for its mark. */
-static int mark_lost(struct migrate *m, struct ckpt_checkpoint *c)
+/* Is a channel of the namespace at hand a delta channel whose snapshot is lost, if all there is of
+ * it is a plain `true`? All checkpoints of a namespace agree on which channels are: ask once. */
+static int is_lost(
+		struct migrate *m, const struct ckpt_checkpoint *c, size_t at, bool *lost)
 {
-	struct ckpt_value *values;
+	struct marks *k = &m->marks;
 	enum ckpt_place *places;
 
-	if (!m->from_apart || m->to_apart || !c->nvalues)
-		return 0;
+	if (!k->thread.p || !ckpt_view_eq(k->thread, c->key.thread) ||
+			!ckpt_view_eq(k->ns, c->key.ns)) {
+		arena_reset(&k->arena);
+		k->n = 0;
+		k->thread = arena_copy(&k->arena, c->key.thread, m->err);
+		k->ns = arena_copy(&k->arena, c->key.ns, m->err);
+	}
+	for (size_t i = 0; i < k->n; i++) {
+		*lost = k->lost[i];
+		if (ckpt_view_eq(k->channel[i], c->values[at].channel))
+			return m->err->code;
+	}
 	places = arena_take(&m->arena, c->nvalues * sizeof(*places), m->err);
-	values = arena_take(&m->arena, c->nvalues * sizeof(*values), m->err);
-	if (!places || !values)
+	if (!places || ckpt_delta_places(m->source, c, places) < 0)
 		return m->err->code;
-	if (ckpt_delta_places(m->source, c, places) < 0)
-		return m->err->code;
-	memcpy(values, c->values, c->nvalues * sizeof(*values));
-	for (size_t i = 0; i < c->nvalues; i++)
-		values[i].place = places[i];
-	c->values = values;
+	*lost = places[at] == CKPT_LOST;
+	if (k->n < MARKS_MOST) {
+		k->channel[k->n] = arena_copy(&k->arena, c->values[at].channel, m->err);
+		k->lost[k->n++] = *lost;
+	}
+	return m->err->code;
+}
+
+/* Where the values are taken out of blobs, the mark of one that is lost must not pass for it. */
+static int mark_lost(struct migrate *m, struct ckpt_checkpoint *c)
+{
+	struct ckpt_value *values = NULL;
+
+	if (!m->from_apart || m->to_apart)
+		return 0;
+	for (size_t i = 0; i < c->nvalues; i++) {
+		bool lost = false;
+
+		if (!delta_mark(m->source, &c->values[i]))
+			continue;
+		if (is_lost(m, c, i, &lost) < 0)
+			return m->err->code;
+		if (lost && !values) {
+			values = arena_take(
+					&m->arena, c->nvalues * sizeof(*values), m->err);
+			if (!values)
+				return m->err->code;
+			memcpy(values, c->values, c->nvalues * sizeof(*values));
+		}
+		if (lost)
+			values[i].place = CKPT_LOST;
+	}
+	c->values = values ? values : c->values;
 	return 0;
 }
 
@@ -389,5 +428,6 @@ int ckpt_migrate(struct ckpt_store *source, const char *name,
 	crypt_free(m.crypt);
 	plan_free(&m.plan);
 	arena_free(&m.arena);
+	arena_free(&m.marks.arena);
 	return rc < 0 ? rc : 0;
 }

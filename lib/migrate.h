@@ -27,6 +27,14 @@ struct plan { /* by key, as the source gives them */
 	size_t nrejected, caprejected;
 };
 
+#define MARKS_MOST 64
+struct marks { /* channels of a namespace: is a lone `true` what is left of a snapshot? */
+	struct arena arena;
+	struct ckpt_view thread, ns, channel[MARKS_MOST];
+	bool lost[MARKS_MOST];
+	size_t n;
+};
+
 struct migrate {
 	struct ckpt_store *source;
 	const char *name;          /* of the target */
@@ -35,6 +43,7 @@ struct migrate {
 	struct ckpt_migrate_sum *sum;
 	struct ckpt_error *err;
 	struct plan plan;
+	struct marks marks;
 	struct target *target;
 	struct convert *convert;
 	struct arena arena; /* of the checkpoint at hand */

@@ -19,15 +19,16 @@ struct sql_store {
 	const struct sql_dialect *dialect;
 	const struct layout *layout;
 	bool has_writes, has_blobs;
-	struct arena arena;  /* names and texts, as long as the store */
-	const char *schema;  /* NULL where the engine has none */
+	struct arena arena; /* names and texts, as long as the store */
+	const char *schema; /* NULL where the engine has none */
 	const char *checkpoints, *writes, *blobs; /* the tables, ready for SQL */
 	const char *migrations;                   /* which there may be; or NULL */
 	const char *cols[CHECKPOINT_COLS];
 	const char *write_cols[WRITE_COLS];
 	const char *blob_cols[BLOB_COLS];
 	const char *stray_writes, *stray_blobs;
-	const char *samples, *heads, *blob_rows, *blob_sizes, *sends; /* or NULL */
+	const char *samples, *heads, *blob_rows, *blobs_ahead, *blob_sizes,
+			*sends; /* or NULL */
 };
 
 static inline struct sql_store *sql_of(struct ckpt_store *s)
@@ -91,7 +92,7 @@ int sql_writes(struct sql_store *, struct ckpt_checkpoint *, bool bodies, struct
 
 /* ---- values kept apart (sql_blobs.c) ---- */
 struct blob_cache; /* of one thread and namespace: blobs are shared by many checkpoints */
-struct blob_cache *blob_cache_new(void);
+struct blob_cache *blob_cache_new(bool upwards); /* of a scan by ascending id */
 void blob_cache_free(struct blob_cache *);
 /* Give the channels of a split checkpoint their blobs; bodies live until the next call. */
 int sql_blobs(struct sql_store *, struct blob_cache *, struct ckpt_checkpoint *,

@@ -12,11 +12,16 @@
 #include "sql.h"
 
 #define CACHE_MOST ((size_t)32 << 20)
+#define CACHE_BLOBS 4096
+#define AHEAD_BYTES (4 << 20)
+#define STRIDE_LEAST 8
+#define STRIDE_MOST 128
 
 struct blob {
 	char *text; /* channel, version, type, body; one allocation */
 	size_t channel_n, version_n, type_n, body_n;
-	bool null; /* SQL NULL: an `empty` row */
+	bool null;  /* SQL NULL: an `empty` row */
+	bool later; /* it is there, but was too large to be read ahead */
 	uint64_t hash;
 	uint64_t used; /* the checkpoint that named it last */
 };
@@ -35,11 +40,21 @@ struct blob_cache {
 	struct size_row *sizes;
 	size_t nsizes, capsizes;
 	bool sized;
+	/* A scan that goes on upwards has what the next checkpoints name read in one go: of this
+	   many all that is there is known. */
+	bool upwards;
+	int64_t ahead, stride;
 };
 
-struct blob_cache *blob_cache_new(void)
+struct blob_cache *blob_cache_new(bool upwards)
 {
-	return calloc(1, sizeof(struct blob_cache));
+	struct blob_cache *c = calloc(1, sizeof(*c));
+
+	if (c) {
+		c->upwards = upwards;
+		c->stride = STRIDE_LEAST;
+	}
+	return c;
 }
 
 static void forget(struct blob_cache *c, uint64_t before)
@@ -81,8 +96,10 @@ static int turn_to(
 		c->ns = arena_copy(&c->names, key->ns, err);
 		c->nsizes = 0;
 		c->sized = false;
-	} else if (c->bytes > CACHE_MOST) {
+		c->ahead = 0;
+	} else if (c->bytes > CACHE_MOST || c->n > CACHE_BLOBS) {
 		forget(c, c->now - 1);
+		c->ahead = 0;
 	}
 	return err->code;
 }
@@ -111,34 +128,52 @@ static struct blob *find(
 	return NULL;
 }
 
-static int keep(struct blob_cache *c, const struct cell row[static 4],
-		struct ckpt_error *err)
+static struct blob *add_blob(struct blob_cache *c, struct ckpt_error *err)
 {
-	struct ckpt_buf text = { 0 };
-	struct blob *b;
-
 	if (c->n == c->cap) {
 		size_t cap = c->cap ? c->cap * 2 : 32;
 		struct blob *more = realloc(c->blobs, cap * sizeof(*more));
 
-		if (!more)
-			return ckpt_fail(err, CKPT_ENOMEM, "out of memory");
+		if (!more) {
+			ckpt_fail(err, CKPT_ENOMEM, "out of memory");
+			return NULL;
+		}
 		c->blobs = more;
 		c->cap = cap;
 	}
+	c->blobs[c->n] = (struct blob){ 0 };
+	return &c->blobs[c->n++];
+}
+
+static int keep(struct blob_cache *c, const struct cell row[static 4], bool later,
+		struct ckpt_error *err)
+{
+	struct blob *b = find(c, row[0].v, row[1].v);
+	struct ckpt_buf text = { 0 };
+
+	if (b && (!b->later || later))
+		return 0;
 	for (size_t i = 0; i < 4; i++)
 		ckpt_buf_add(&text, row[i].v.p, row[i].v.n);
 	if (text.failed) {
 		ckpt_buf_free(&text);
 		return ckpt_fail(err, CKPT_ENOMEM, "out of memory");
 	}
-	b = &c->blobs[c->n++];
+	if (b)
+		free(b->text);
+	else
+		b = add_blob(c, err);
+	if (!b) {
+		ckpt_buf_free(&text);
+		return err->code;
+	}
 	*b = (struct blob){ .text = text.p,
 		.channel_n = row[0].v.n,
 		.version_n = row[1].v.n,
 		.type_n = row[2].v.n,
 		.body_n = row[3].v.n,
 		.null = row[3].kind == CELL_NULL,
+		.later = later,
 		.hash = hash_of(row[0].v, row[1].v),
 		.used = c->now };
 	c->bytes += b->body_n;
@@ -147,12 +182,13 @@ static int keep(struct blob_cache *c, const struct cell row[static 4],
 
 /* ---- fetching ------------------------------------------------------------------------------------- */
 
-static void add_wanted(struct ckpt_buf *to, const struct ckpt_value *v)
+static void add_pair(
+		struct ckpt_buf *to, struct ckpt_view channel, struct ckpt_view version)
 {
 	ckpt_buf_puts(to, to->n ? ",{\"c\":" : "[{\"c\":");
-	ckpt_json_string(to, v->channel);
+	ckpt_json_string(to, channel);
 	ckpt_buf_puts(to, ",\"v\":");
-	ckpt_json_string(to, row_version(v->version));
+	ckpt_json_string(to, version);
 	ckpt_buf_puts(to, "}");
 }
 
@@ -168,10 +204,51 @@ static int fetch(struct sql_store *s, struct blob_cache *c, const struct ckpt_ke
 	if (sql_query(&cur, s, s->blob_rows, args, 3) < 0)
 		return s->base.err->code;
 	while ((rc = sql_next(cur, row, 4)) > 0 && rc >= 0) {
-		if (keep(c, row, s->base.err) < 0)
+		if (keep(c, row, false, s->base.err) < 0)
 			break;
 	}
 	sql_done(cur);
+	return s->base.err->code;
+}
+
+/* What the next checkpoints of the namespace name, but for what the last one had already. */
+static int read_ahead(
+		struct sql_store *s, struct blob_cache *c, const struct ckpt_key *key)
+{
+	struct ckpt_buf known = { 0 };
+	struct cell args[6], row[5];
+	struct cursor *cur;
+	size_t before = c->bytes;
+	int64_t each;
+
+	for (size_t i = 0; i < c->n; i++) {
+		const struct blob *b = &c->blobs[i];
+
+		if (b->used + 1 >= c->now)
+			add_pair(&known, (struct ckpt_view){ b->text, b->channel_n },
+					(struct ckpt_view){ b->text + b->channel_n,
+							b->version_n });
+	}
+	ckpt_buf_puts(&known, known.n ? "]" : "[]");
+	sql_key_cells(args, key);
+	args[3] = (struct cell){ .kind = CELL_INT, .i = c->stride };
+	args[4] = (struct cell){ .kind = CELL_TEXT, .v = ckpt_buf_view(&known) };
+	args[5] = (struct cell){ .kind = CELL_INT, .i = AHEAD_BYTES };
+	if (known.failed)
+		ckpt_fail(s->base.err, CKPT_ENOMEM, "out of memory");
+	else if (sql_query(&cur, s, s->blobs_ahead, args, 6) == 0) {
+		while (sql_next(cur, row, 5) > 0 &&
+				keep(c, row, !row[4].i, s->base.err) == 0)
+			;
+		sql_done(cur);
+	}
+	ckpt_buf_free(&known);
+	c->ahead = c->stride;
+	each = (int64_t)(c->bytes - before) / c->stride + 1;
+	c->stride = AHEAD_BYTES * 3 / 4 / each; /* the next may be larger */
+	c->stride = c->stride < STRIDE_LEAST  ? STRIDE_LEAST
+	            : c->stride > STRIDE_MOST ? STRIDE_MOST
+	                                      : c->stride;
 	return s->base.err->code;
 }
 
@@ -193,12 +270,21 @@ int sql_blobs(struct sql_store *s, struct blob_cache *c, struct ckpt_checkpoint 
 	struct ckpt_value *values = (struct ckpt_value *)(void *)out->values;
 	struct ckpt_buf wanted = { 0 };
 	int rc = turn_to(c, &out->key, s->base.err);
+	bool known;
 
+	if (rc == 0 && c->upwards && s->blobs_ahead && !c->ahead)
+		rc = read_ahead(s, c, &out->key);
+	known = c->ahead > 0;
+	c->ahead -= known;
 	for (size_t i = 0; i < out->nvalues && rc == 0; i++) {
-		struct ckpt_value *v = &values[i];
+		const struct ckpt_value *v = &values[i];
+		const struct blob *b =
+				v->version.p ? find(c, v->channel,
+							       row_version(v->version))
+					     : NULL;
 
-		if (v->version.p && !find(c, v->channel, row_version(v->version)))
-			add_wanted(&wanted, v);
+		if (v->version.p && (b ? b->later : !known))
+			add_pair(&wanted, v->channel, row_version(v->version));
 	}
 	ckpt_buf_puts(&wanted, "]");
 	if (rc == 0 && wanted.failed)

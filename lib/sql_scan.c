@@ -173,6 +173,13 @@ static int start(struct sql_scan *s)
 	return s->sql ? sql_query(&s->cur, store, s->sql, args, 6) : 0;
 }
 
+/* Many checkpoints of a namespace, one after the other as their ids ascend by bytes. */
+static bool goes_upwards(const struct ckpt_pick *p)
+{
+	return p->rows == CKPT_WHOLE && !p->descending && !p->newest && !p->key.id.p &&
+	       !p->upto.p && !p->limit;
+}
+
 int sql_scan(struct ckpt_scan **out, struct ckpt_store *store,
 		const struct ckpt_pick *pick)
 {
@@ -185,7 +192,7 @@ int sql_scan(struct ckpt_scan **out, struct ckpt_store *store,
 	s->pick = *pick;
 	if (s->pick.rows != CKPT_WHOLE && s->pick.depth < CKPT_KEYS)
 		s->pick.depth = CKPT_KEYS;
-	s->cache = sql_of(store)->has_blobs ? blob_cache_new() : NULL;
+	s->cache = sql_of(store)->has_blobs ? blob_cache_new(goes_upwards(pick)) : NULL;
 	if (sql_of(store)->has_blobs && !s->cache)
 		ckpt_fail(store->err, CKPT_ENOMEM, "out of memory");
 	if (store->err->code || start(s) < 0 || write_merge_new(&s->merge, s) < 0) {
