@@ -58,6 +58,8 @@ static bool read_members(struct join *o)
 		}
 		o->members[o->n++] = m;
 	}
+	if (r->scratch.failed)
+		nomem(o->j);
 	reader_done(r);
 	return !r->why && !o->j->k->err->code;
 }
@@ -234,6 +236,8 @@ static bool put_value(struct join *o, const struct ckpt_value *v)
 
 	if (o->text ? write_value(j, v) : pack_value(j, v))
 		return true;
+	if (!j->why) /* no memory */
+		return false;
 	care(j, CONVERT_CANNOT, j->why, v->channel,
 			"its value has no exact form in a container of %s",
 			o->text ? "JSON" : "msgpack");
@@ -287,7 +291,7 @@ static void put_member(struct join *o, const struct member *m)
 		json_compact(&j->k->body, m->value);
 	else if (o->text)
 		ckpt_buf_add(&j->k->body, m->value.p, m->value.n);
-	else if (!json_pack(j, &j->k->body, m->value, false)) {
+	else if (!json_pack(j, &j->k->body, m->value, false) && j->why) {
 		care(j, CONVERT_CANNOT, j->why, none,
 				"its member '%.*s' has no exact form in msgpack",
 				(int)(m->key.n < 60 ? m->key.n : 60),
@@ -404,7 +408,9 @@ int convert_join(struct job *j)
 		return 0;
 	put_container(&o);
 	if (j->k->body.failed || j->k->tmp.failed || j->k->counts.failed)
-		return nomem(j);
+		nomem(j);
+	if (j->k->err->code)
+		return j->k->err->code;
 	if (put_meta(j) < 0)
 		return j->k->err->code;
 	return put_row(&o);

@@ -132,13 +132,17 @@ bool json_pack(struct job *j, struct ckpt_buf *to, struct ckpt_view text, bool v
 	size_t containers = 0;
 	bool good = count(j, text, value);
 	struct token t;
+	int rc = 0;
 
 	reader_done(r);
 	if (!good)
 		return false;
 	reader_init(r, &json_reader, text);
-	while (good && reader_next(r, &t) > 0)
+	while (good && (rc = reader_next(r, &t)) > 0)
 		good = pack_token(j, to, &t, &containers);
+	/* it has been read before: only memory can fail */
+	if (rc < 0)
+		nomem(j);
 	reader_done(r);
-	return good;
+	return good && rc >= 0;
 }
