@@ -165,6 +165,9 @@ def main(folder, scale):
     bench_thread(t, path["M"])
     import measure_diff
     measure_diff.bench_diff(t, folder, scale)
+    import measure_du
+    for name in ("M", "W"):
+        measure_du.bench_du(t, name, path[name])
     bench_start(t)
     if os.environ.get("PGHOST"):
         import measure_pg

@@ -20,12 +20,14 @@ if [ ! -x "$python" ]; then
 fi
 mkdir -p build/bench
 "${CC:-cc}" -std=c11 -D_GNU_SOURCE -O2 -o build/bench/timed tests/bench/timed.c
+"${CC:-cc}" -std=c11 -O2 -o build/bench/toplevel tests/bench/toplevel.c -lsqlite3
 "$python" tests/bench/stores.py "$stores" "$scale"
 "$python" tests/bench/stores_diff.py "$stores" "$scale"
 
 # Nothing of a server's own accord while it is measured; the cache of a machine that is in use.
 export SERVER_SETTINGS='shared_buffers=512MB max_wal_size=8GB autovacuum=off'
 export CKPT=${CKPT:-build/ckpt} TIMED=build/bench/timed RUNS=$runs
+export TOPLEVEL=build/bench/toplevel
 export WALK="$python tests/bench/walk.py" WALK_PG="$python tests/bench/walk_pg.py"
 export DIFF_PEER="$python tests/bench/diff_peer.py"
 export STORES_PG="$python tests/bench/stores_pg.py"
