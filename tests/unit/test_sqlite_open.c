@@ -270,9 +270,9 @@ static void broken_schema(void)
 	struct conn *c = NULL;
 
 	writer_end(writer(path,
-			"PRAGMA writable_schema=1;"
-			"UPDATE sqlite_master SET sql = 'CREATE'",
-			true));
+			"PRAGMA writable_schema=1; UPDATE sqlite_master SET sql = 'X'",
+			false));
+	put(path, "-wal", "what an application may still need");
 	listing(before, path, true);
 	ok(sqlite_driver.open(&c, path, &config, &err) == CKPT_ECORRUPT && !c, "%s",
 			err.text);
