@@ -273,7 +273,7 @@ static void scans(struct walk *w)
 		scan(w, &pick);
 	}
 	for (size_t i = 0; i < LEN(rows); i++) {
-		struct ckpt_pick pick = { .depth = CKPT_LINKS, .rows = rows[i] };
+		struct ckpt_pick pick = { .depth = CKPT_VALUES, .rows = rows[i] };
 
 		scan(w, &pick);
 	}
@@ -314,12 +314,14 @@ bool visit_store(struct visit *v, const char *name)
 	const struct ckpt_config config = { .lock_wait = 1000000 };
 	struct walk w = { .v = v };
 	struct ckpt_about about;
+	struct ckpt_space space;
 	int rc = ckpt_store_open(&w.store, name, &config, &w.err);
 
 	settle(&w, rc, "opening");
 	if (rc < 0)
 		return !v->fault[0];
 	settle(&w, ckpt_store_about(w.store, &about), "telling about the store");
+	settle(&w, ckpt_store_space(w.store, &space), "measuring the store");
 	scans(&w);
 	if (w.thread_n)
 		addresses(&w);
