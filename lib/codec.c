@@ -31,7 +31,8 @@ struct split {
 	struct ckpt_view type;
 	struct list values, versions;
 	struct ckpt_buf skeleton;
-	uint64_t members; /* of the skeleton */
+	uint64_t members;           /* of the skeleton */
+	struct ckpt_view raw, text; /* the version before, as stored and as JSON */
 	bool json;
 };
 
@@ -100,8 +101,14 @@ static struct ckpt_view version_text(struct split *s, struct ckpt_view raw)
 
 	if (s->json)
 		return raw;
-	if (plain_text(raw, &out))
-		return quoted(s, out);
+	/* what changes in one step has one version */
+	if (s->raw.p && ckpt_view_eq(raw, s->raw))
+		return s->text;
+	if (plain_text(raw, &out)) {
+		s->raw = raw;
+		s->text = quoted(s, out);
+		return s->text;
+	}
 	ckpt_render_value(&b, s->type, raw, &plain);
 	out = b.failed ? (struct ckpt_view){ 0 }
 	               : arena_copy(s->arena, ckpt_buf_view(&b), s->err);
@@ -325,6 +332,7 @@ int codec_split(struct ckpt_checkpoint *out, struct ckpt_view body, struct arena
 	s->values = s->versions = (struct list){ 0 };
 	s->skeleton = (struct ckpt_buf){ 0 };
 	s->members = 0;
+	s->raw = s->text = (struct ckpt_view){ 0 };
 	s->json = ops == &json_reader;
 	reader_init(&s->r, ops, body);
 	if (read_container(s, out) < 0 && !err->code) {

@@ -233,6 +233,28 @@ static bool long_head(struct judge *j, struct walk *w, uint8_t c, const uint8_t 
 	return open_array(j, w, n, kind != ARRAY, at);
 }
 
+/* Up to 31 bytes that are ASCII, with as many behind them: nearly all names. */
+static inline bool short_text(struct walk *w, size_t n)
+{
+	/* the high bits of as many bytes as are wanted, from the right place on */
+	static const uint8_t bits[16] = { 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80,
+		0x80 };
+	const uint64_t high = UINT64_C(0x8080808080808080);
+	uint64_t v[4], last, all = 0;
+	size_t i;
+
+	if (w->end - w->p < 32)
+		return false;
+	memcpy(v, w->p, 32);
+	for (i = 0; i < n / 8; i++)
+		all |= v[i];
+	memcpy(&last, bits + 8 - n % 8, 8);
+	if ((all & high) | (v[i] & last))
+		return false;
+	w->p += n;
+	return true;
+}
+
 static void walk_msgpack(struct judge *j, struct ckpt_view body)
 {
 	struct walk w = { .p = body.p, .left = 1 };
@@ -256,6 +278,8 @@ static void walk_msgpack(struct judge *j, struct ckpt_view body)
 		}
 		c = *w.p++;
 		if (c < 0x80 || c >= 0xe0)
+			continue;
+		if (c >= 0xa0 && c < 0xc0 && short_text(&w, c & 0x1f))
 			continue;
 		if (c >= 0xc0)
 			good = long_head(j, &w, c, at);
