@@ -78,7 +78,7 @@ struct cli {
 	struct ckpt_store *store;
 	struct ckpt_store *other; /* a second one, opened by a command that streams over
 	                             both: ended and closed with the first */
-	bool had_password; /* on the command line */
+	bool had_password;        /* on the command line */
 	struct ckpt_error
 			verdict; /* of an answer that was given, but is not good: exit 8 */
 	int64_t now;             /* ns, taken once */
@@ -94,6 +94,7 @@ struct cmd {
 	size_t size;                /* of its option struct */
 	enum opt_complete complete; /* what a positional is */
 	bool needs_store;           /* open cli->store before run, close it after */
+	bool first_is_store;        /* which the first argument names */
 	bool hidden;
 	bool pages;           /* long text goes to the pager on a terminal */
 	const char *examples; /* lines "  ckpt list   what it does"; run by the tests */

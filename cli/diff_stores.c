@@ -229,7 +229,7 @@ static int answer(struct stores *s)
 	                         : o->name_only ? name_cols
 	                         : is_text(s)   ? NULL
 	                                        : difference_cols;
-	int rc = out_begin(s->d->cli, "diff", "difference", cols, false);
+	int rc = out_begin(s->d->cli, s->d->cli->cmd->name, "difference", cols, false);
 	struct ckpt_difference x;
 
 	while (rc >= 0 && (rc = ckpt_match_next(s->match, &x)) > 0)
@@ -246,7 +246,9 @@ int diff_stores(struct diff *d)
 	struct stores s = { .d = d };
 	struct cli *cli = d->cli;
 	bool some = d->o->channels.n || d->has_mask;
-	struct ckpt_match_how how = { .mask = some ? left_out : NULL, .arg = &s };
+	struct ckpt_match_how how = {
+		.mask = some ? left_out : NULL, .arg = &s, .migrated = d->migrated
+	};
 	int rc = cli_store_open(&cli->other, cli, d->o->against);
 
 	rc = rc < 0 ? rc : ckpt_match_open(&s.match, cli->store, cli->other, &how);

@@ -19,7 +19,7 @@
 #define TRIES 3
 
 const struct cmd *const commands[] = { &cmd_list, &cmd_show, &cmd_diff, &cmd_check,
-	&cmd_du, &cmd_help, &cmd_completion, &cmd_doc, &cmd_complete, NULL };
+	&cmd_migrate, &cmd_du, &cmd_help, &cmd_completion, &cmd_doc, &cmd_complete, NULL };
 
 const struct cmd *cmd_find(const char *name)
 {
@@ -235,7 +235,9 @@ int cli_store_open(struct ckpt_store **out, struct cli *cli, const char *name)
 
 static int open_store(struct cli *cli)
 {
-	const char *name = cli->g.store ? cli->g.store : getenv("CKPT_STORE");
+	const char *name = cli->cmd->first_is_store ? cli->args[0]
+	                   : cli->g.store           ? cli->g.store
+	                                            : getenv("CKPT_STORE");
 
 	if (!name || !*name) {
 		cli_usage(cli, "no store given");

@@ -75,7 +75,7 @@ _ckpt_file()
 
 _ckpt_commands()
 {
-	_ckpt_offer_all list show diff check du help completion
+	_ckpt_offer_all list show diff check migrate du help completion
 }
 
 _ckpt_options()
@@ -85,6 +85,7 @@ _ckpt_options()
 	show) _ckpt_offer_all --thread --checkpoint --ns --channel --path --fold --raw --typed --reveal-secrets --max-value --types ;;
 	diff) _ckpt_offer_all --thread --checkpoint --ns --against --channel --path --mask --stat --name-only --patch --exit-code ;;
 	check) _ckpt_offer_all --thread ;;
+	migrate) _ckpt_offer_all --thread --where --dry-run --verify --verify-only --on-conflict --quarantine --encrypt-all --progress ;;
 	du) _ckpt_offer_all --by ;;
 	esac
 	_ckpt_offer_all --store --schema --layout --aes-key-file --lock-wait --json --ndjson --porcelain --quiet --verbose --color --time --no-pager --help --version
@@ -122,6 +123,12 @@ _ckpt_value()
 	diff:--path) kind=none ;;
 	diff:--mask) kind=none ;;
 	check:--thread) kind=thread ;;
+	migrate:--thread) kind=thread ;;
+	migrate:--where) kind=none ;;
+	migrate:--verify) kind='words full count none' ;;
+	migrate:--on-conflict) kind='words error skip overwrite' ;;
+	migrate:--quarantine) kind=file ;;
+	migrate:--progress) kind='words none plain' ;;
 	du:--by) kind='words thread ns channel type checkpoint' ;;
 	*:-s | *:--store) kind=file ;;
 	*:--schema) kind=none ;;
@@ -142,7 +149,7 @@ _ckpt_argument()
 	show) kind=checkpoint ;;
 	diff) kind=checkpoint ;;
 	du) kind=thread ;;
-	help) kind='words list show diff check du help completion addresses dump environment exit-codes json layouts policies' ;;
+	help) kind='words list show diff check migrate du help completion addresses dump environment exit-codes json layouts policies' ;;
 	completion) kind='words bash zsh fish' ;;
 	esac
 }

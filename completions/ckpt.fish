@@ -48,12 +48,13 @@ function __ckpt_live
 end
 
 complete -c ckpt -f
-set -g __ckpt_with_value -s --store --schema --layout --aes-key-file --lock-wait --color --time --thread --thread-glob --ns --since --until --idle --where --run-id --source --step --status --changed --limit --sort --thread --checkpoint --ns --channel --path --max-value --thread --checkpoint --ns --against --channel --path --mask --thread --by
+set -g __ckpt_with_value -s --store --schema --layout --aes-key-file --lock-wait --color --time --thread --thread-glob --ns --since --until --idle --where --run-id --source --step --status --changed --limit --sort --thread --checkpoint --ns --channel --path --max-value --thread --checkpoint --ns --against --channel --path --mask --thread --thread --where --verify --on-conflict --quarantine --progress --by
 
 complete -c ckpt -n __ckpt_no_command -a list -d 'list threads, or the checkpoints of a thread'
 complete -c ckpt -n __ckpt_no_command -a show -d 'show one checkpoint: its values, channels and pending writes'
 complete -c ckpt -n __ckpt_no_command -a diff -d 'what changed between two checkpoints'
 complete -c ckpt -n __ckpt_no_command -a check -d 'look for what is wrong: does every checkpoint load, is every reference whole?'
+complete -c ckpt -n __ckpt_no_command -a migrate -d 'copy a store into another one, without loss and with proof'
 complete -c ckpt -n __ckpt_no_command -a du -d 'what takes the room: bytes by thread, channel, type, ...'
 complete -c ckpt -n __ckpt_no_command -a help -d 'read the manual of a command or a topic'
 complete -c ckpt -n __ckpt_no_command -a completion -d 'print the completion script of a shell'
@@ -119,7 +120,17 @@ complete -c ckpt -n '__ckpt_using diff' -l exit-code -d 'exit 1 if there are dif
 complete -c ckpt -n '__ckpt_using diff' -k -a '(__ckpt_live checkpoint)'
 complete -c ckpt -n '__ckpt_using check' -l thread -x -k -a '(__ckpt_live thread)' -d 'only this thread; repeatable; never parsed'
 complete -c ckpt -n '__ckpt_using check'
+complete -c ckpt -n '__ckpt_using migrate' -l thread -x -k -a '(__ckpt_live thread)' -d 'only this thread; repeatable'
+complete -c ckpt -n '__ckpt_using migrate' -l where -x -d 'only checkpoints whose metadata has it; repeatable'
+complete -c ckpt -n '__ckpt_using migrate' -s n -l dry-run -d 'only look whether everything can be carried'
+complete -c ckpt -n '__ckpt_using migrate' -l verify -x -a 'full count none' -d 'compare both stores in the end (default: full)'
+complete -c ckpt -n '__ckpt_using migrate' -l verify-only -d 'copy nothing, compare both stores'
+complete -c ckpt -n '__ckpt_using migrate' -l on-conflict -x -a 'error skip overwrite' -d 'where the target has other contents (default: error)'
+complete -c ckpt -n '__ckpt_using migrate' -l quarantine -r -F -d 'put there what cannot be carried, and copy the rest'
+complete -c ckpt -n '__ckpt_using migrate' -l encrypt-all -d 'encrypt plain values of encrypted rows too'
+complete -c ckpt -n '__ckpt_using migrate' -l progress -x -a 'none plain' -d 'no bar, or lines instead of it'
+complete -c ckpt -n '__ckpt_using migrate'
 complete -c ckpt -n '__ckpt_using du' -l by -x -a 'thread ns channel type checkpoint' -d 'one row for each (default: thread)'
 complete -c ckpt -n '__ckpt_using du' -k -a '(__ckpt_live thread)'
-complete -c ckpt -n '__ckpt_using help' -a 'list show diff check du help completion addresses dump environment exit-codes json layouts policies'
+complete -c ckpt -n '__ckpt_using help' -a 'list show diff check migrate du help completion addresses dump environment exit-codes json layouts policies'
 complete -c ckpt -n '__ckpt_using completion' -a 'bash zsh fish'

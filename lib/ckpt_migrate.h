@@ -27,7 +27,8 @@ struct ckpt_migrate_how {
 	bool encrypt_all; /* plain values of encrypted rows are encrypted, too */
 	enum ckpt_verify verify;
 	enum ckpt_conflict on_conflict; /* a row of the target that differs */
-	/* Is this checkpoint (VALUES) to be copied? NULL: all are, with what belongs to none. */
+	/* Is this checkpoint (META; with a key alone: writes whose checkpoint is not there) to
+	   be copied? NULL: all are. */
 	bool (*wanted)(void *arg, const struct ckpt_checkpoint *);
 	void (*care)(void *arg, const struct ckpt_care *); /* told once each; or NULL */
 	/* Where a checkpoint goes that cannot be carried; NULL: then nothing is copied at all. */

@@ -3,6 +3,8 @@
  * out what is there already, copy in batches, compare. Nothing is written before the first two
  * have found no reason against it.
  */
+#include <sys/stat.h>
+
 #include "delta.h"
 #include "migrate.h"
 #include "row.h"
@@ -182,6 +184,8 @@ static int copy_strays(struct migrate *m)
 	int rc = ckpt_scan_open(&scan, m->source, &pick);
 
 	while (rc >= 0 && (rc = ckpt_scan_next(scan, &c)) > 0) {
+		if (m->how->wanted && !m->how->wanted(m->how->arg, &c))
+			continue;
 		for (size_t i = 0; i < c.nwrites && rc >= 0; i++)
 			rc = m->target->ops->write(m->target, &c.key, &c.writes[i], true);
 		if (rc >= 0)
@@ -306,7 +310,7 @@ static int copy(struct migrate *m)
 		rc = copy_blobs(m);
 	if (rc >= 0)
 		rc = for_each(m, copy_one, "copy");
-	if (rc >= 0 && !m->how->wanted)
+	if (rc >= 0)
 		rc = copy_strays(m);
 	if (rc >= 0)
 		rc = t->ops->commit(t);
@@ -367,6 +371,28 @@ static int look_at_target(struct migrate *m)
 	return rc;
 }
 
+/* Two names of one file: whoever wrote there would read what it writes. */
+static int check_apart(struct migrate *m)
+{
+	const char *names[2] = { m->source->name, m->name };
+	struct stat st[2];
+
+	for (size_t i = 0; i < 2; i++) {
+		struct store_name n;
+		int rc = store_resolve(&n, names[i], m->err);
+
+		rc = rc < 0 || n.backend == &postgres_backend ? -1
+		                                              : stat(n.where, &st[i]);
+		store_name_free(&n);
+		if (rc < 0)
+			return m->err->code;
+	}
+	if (st[0].st_ino == st[1].st_ino && st[0].st_dev == st[1].st_dev)
+		return ckpt_fail(m->err, CKPT_EUSAGE,
+				"source and target are the same file");
+	return 0;
+}
+
 static int refuse(struct migrate *m)
 {
 	ckpt_fail(m->err, CKPT_EREFUSED,
@@ -381,6 +407,8 @@ static int run(struct migrate *m)
 {
 	int rc = ckpt_store_about(m->source, &m->about);
 
+	if (rc >= 0)
+		rc = check_apart(m);
 	if (rc >= 0)
 		rc = look_at_target(m);
 	m->blob_rows = m->from_apart && m->to_apart && !m->how->wanted &&

@@ -9,12 +9,13 @@ static bool wanted(struct migrate *m, const struct ckpt_key *key)
 	const struct ckpt_pick pick = { .key = *key, .depth = CKPT_META };
 	struct ckpt_checkpoint c;
 	struct ckpt_scan *scan;
-	bool yes = true;
+	bool yes;
 
 	if (!m->how->wanted)
 		return true;
-	if (ckpt_scan_one(&scan, m->source, &pick, &c) > 0)
-		yes = m->how->wanted(m->how->arg, &c);
+	if (ckpt_scan_one(&scan, m->source, &pick, &c) <= 0)
+		c = (struct ckpt_checkpoint){ .key = *key }; /* of writes alone */
+	yes = m->how->wanted(m->how->arg, &c);
 	ckpt_scan_close(scan);
 	return yes;
 }

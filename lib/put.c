@@ -48,6 +48,7 @@ static const struct put_column columns[2][PUT_TABLES][COLS_MAX] = {
 
 struct put {
 	struct sql_store *store;
+	struct ckpt_error *err;
 	bool bulk, apart;
 	size_t ncols[PUT_TABLES];
 	struct ckpt_buf names[PUT_TABLES];     /* of the columns */
@@ -94,7 +95,7 @@ static void compose(struct put *p, enum put_table t)
 	ckpt_buf_free(&values);
 }
 
-int put_open(struct put **out, struct sql_store *store)
+int put_open(struct put **out, struct sql_store *store, struct ckpt_error *err)
 {
 	struct put *p = calloc(1, sizeof(*p));
 	bool failed = !p;
@@ -102,6 +103,7 @@ int put_open(struct put **out, struct sql_store *store)
 	*out = NULL;
 	if (p) {
 		p->store = store;
+		p->err = err;
 		p->bulk = store->dialect == &postgres_dialect;
 		p->apart = store->has_blobs;
 	}
@@ -113,7 +115,7 @@ int put_open(struct put **out, struct sql_store *store)
 	}
 	if (failed) {
 		put_close(p);
-		return ckpt_fail(store->base.err, CKPT_ENOMEM, "out of memory");
+		return ckpt_fail(err, CKPT_ENOMEM, "out of memory");
 	}
 	*out = p;
 	return 0;
@@ -173,7 +175,7 @@ static int add_row(
 	for (size_t i = 0; i < p->ncols[t]; i++)
 		add_field(b, &cells[i], col[i].wire);
 	if (b->failed)
-		return ckpt_fail(p->store->base.err, CKPT_ENOMEM, "out of memory");
+		return ckpt_fail(p->err, CKPT_ENOMEM, "out of memory");
 	p->added[t] += !careful; /* else the server tells */
 	return 0;
 }

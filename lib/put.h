@@ -13,8 +13,9 @@
 enum put_table { PUT_CHECKPOINTS, PUT_WRITES, PUT_BLOBS, PUT_TABLES };
 
 struct put;
-/* Into a store on a writing connection; it must outlive this. */
-int put_open(struct put **out, struct sql_store *);
+/* Into a store on a writing connection; it must outlive this. What goes wrong with rows is told to
+ * `err`, what with the connection to the store's error. */
+int put_open(struct put **out, struct sql_store *, struct ckpt_error *err);
 void put_close(struct put *);
 bool put_has_path(const struct sql_store *); /* writes have a column task_path */
 /* `careful`: a row whose key is there already is left out. */

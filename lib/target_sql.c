@@ -1,56 +1,13 @@
 /*
- * target_sql.c - a database that rows are copied into.
+ * target_sql.c - a database that rows are copied into: opened, its tables made or looked at, and
+ * claimed for this run. Rows are target_batch.c's.
  *
  * How far a run is stands in a table of the target, changed in the same transaction as the rows:
  * what is committed is never sent again, and whoever finds that another run took over stops.
  */
 #include <sys/random.h>
 
-#include "put.h"
-#include "target.h"
-
-#define BATCH_BYTES ((size_t)8 << 20)
-#define BATCH_ROWS 4000
-
-struct sql_target {
-	struct target base;
-	struct sql_store *sql;
-	struct put *put;
-	char run[33], source[200];
-	const char *progress; /* the table's name, ready for SQL */
-};
-
-static struct sql_target *of(struct target *t)
-{
-	return (struct sql_target *)(void *)t;
-}
-
-static int exec(struct sql_target *t, const char *sql, const struct cell *args,
-		size_t nargs)
-{
-	return t->sql->conn->driver->exec(t->sql->conn, sql, args, nargs);
-}
-
-/* @ in `text` is the table of progress. */
-static int progress(struct sql_target *t, const char *text, const struct cell *args,
-		size_t nargs)
-{
-	const char *at = strchr(text, '@');
-	struct ckpt_buf sql = { 0 };
-	int rc;
-
-	ckpt_buf_addf(&sql, "%.*s%s%s", (int)(at - text), text, t->progress, at + 1);
-	if (sql.failed)
-		return ckpt_fail(t->base.err, CKPT_ENOMEM, "out of memory");
-	rc = exec(t, sql.p, args, nargs);
-	ckpt_buf_free(&sql);
-	return rc;
-}
-
-static struct cell text_cell(const char *s)
-{
-	return (struct cell){ .kind = CELL_TEXT, .v = ckpt_view_of(s) };
-}
+#include "target_sql.h"
 
 /* ---- opening ----------------------------------------------------------------------------------- */
 
@@ -116,15 +73,15 @@ static int refuse_guarded(struct sql_target *t)
 	char name[200];
 
 	if (sql_query(&cur, t->sql, pg ? postgres : sqlite, args, 3) < 0)
-		return t->base.err->code;
+		return t->own.code;
 	if (sql_next(cur, row, 1) > 0)
-		ckpt_fail(t->base.err, CKPT_EREFUSED,
+		ckpt_fail(&t->own, CKPT_EREFUSED,
 				"table '%s' of the target has triggers or row security: "
 				"what "
 				"is written would not be what is sent",
 				ckpt_show_name(name, row[0].v));
 	sql_done(cur);
-	return t->base.err->code;
+	return t->own.code;
 }
 
 static int make_tables(struct sql_target *t, const struct target_config *config)
@@ -136,8 +93,8 @@ static int make_tables(struct sql_target *t, const struct target_config *config)
 	if (schema && t->sql->dialect == &postgres_dialect) {
 		ckpt_buf_puts(&b, "CREATE SCHEMA IF NOT EXISTS ");
 		put_quoted(&b, schema);
-		rc = b.failed ? ckpt_fail(t->base.err, CKPT_ENOMEM, "out of memory")
-		              : exec(t, b.p, NULL, 0);
+		rc = b.failed ? ckpt_fail(&t->own, CKPT_ENOMEM, "out of memory")
+		              : target_exec(t, b.p, NULL, 0);
 		ckpt_buf_free(&b);
 	}
 	if (rc < 0)
@@ -155,20 +112,19 @@ static int look_at_tables(struct sql_target *t, const struct target_config *conf
 	strict.note = doubt;
 	strict.arg = &doubts;
 	if (sql_detect(t->sql, &strict) < 0)
-		return t->base.err->code;
+		return t->own.code;
 	if (strcmp(t->sql->layout->name, "langgraph") != 0)
-		return ckpt_fail(t->base.err, CKPT_EREFUSED,
+		return ckpt_fail(&t->own, CKPT_EREFUSED,
 				"the target is of layout %s, which keeps no history: it "
 				"is "
 				"read, never written to",
 				t->sql->layout->name);
 	if (doubts.first[0]) {
-		ckpt_fail(t->base.err, CKPT_EREFUSED,
-				"the target is not as it is known: %s", doubts.first);
-		ckpt_hint(t->base.err,
-				"a store of a newer release, or changed by hand, is "
-				"read but never written to");
-		return t->base.err->code;
+		ckpt_fail(&t->own, CKPT_EREFUSED, "the target is not as it is known: %s",
+				doubts.first);
+		ckpt_hint(&t->own, "a store of a newer release, or changed by hand, is "
+				   "read but never written to");
+		return t->own.code;
 	}
 	return refuse_guarded(t);
 }
@@ -184,7 +140,7 @@ static const char *beside(struct sql_target *t, const char *name)
 		ckpt_buf_add(&b, table, (size_t)(last - table) + 1);
 	ckpt_buf_puts(&b, name);
 	v = b.failed ? (struct ckpt_view){ 0 }
-	             : arena_copy(&t->sql->arena, ckpt_buf_view(&b), t->base.err);
+	             : arena_copy(&t->sql->arena, ckpt_buf_view(&b), &t->own);
 	ckpt_buf_free(&b);
 	return v.p;
 }
@@ -197,7 +153,7 @@ static int claim(struct sql_target *t, const struct target_config *config)
 	int rc;
 
 	if (getrandom(random, sizeof(random), 0) != sizeof(random))
-		return ckpt_fail(t->base.err, CKPT_EIO, "no random bytes");
+		return ckpt_fail(&t->own, CKPT_EIO, "no random bytes");
 	for (size_t i = 0; i < sizeof(random); i++) {
 		t->run[2 * i] = (char)hex_digit(random[i] >> 4);
 		t->run[2 * i + 1] = (char)hex_digit(random[i] & 15);
@@ -207,170 +163,19 @@ static int claim(struct sql_target *t, const struct target_config *config)
 	args[1] = text_cell(t->run);
 	t->progress = beside(t, "ckpt_migration");
 	if (!t->progress)
-		return ckpt_fail(t->base.err, CKPT_ENOMEM, "out of memory");
-	rc = progress(t,
+		return ckpt_fail(&t->own, CKPT_ENOMEM, "out of memory");
+	rc = target_progress(t,
 			"CREATE TABLE IF NOT EXISTS @ (source TEXT PRIMARY KEY, run TEXT "
 			"NOT NULL, batches BIGINT NOT NULL)",
 			NULL, 0);
 	if (rc >= 0)
-		rc = progress(t,
+		rc = target_progress(t,
 				"INSERT INTO @ AS m (source, run, batches) VALUES ($1, "
 				"$2, 0) "
 				"ON CONFLICT (source) DO UPDATE SET run = excluded.run",
 				args, 2);
 	return rc < 0 ? rc : 0;
 }
-
-static void sql_target_close(struct target *base)
-{
-	struct sql_target *t = of(base);
-
-	put_close(t->put);
-	if (t->sql)
-		t->sql->base.backend->close(&t->sql->base);
-	free(t);
-}
-
-static int sql_begin(struct target *base)
-{
-	struct conn *conn = of(base)->sql->conn;
-
-	return conn->driver->begin(conn);
-}
-
-static int sql_commit(struct target *base)
-{
-	struct sql_target *t = of(base);
-	struct conn *conn = t->sql->conn;
-	struct cell args[2] = { text_cell(t->source), text_cell(t->run) };
-	int64_t added[PUT_TABLES];
-	int64_t bytes = (int64_t)put_bytes(t->put);
-	int rc = put_flush(t->put, added);
-
-	if (rc == 0)
-		rc = progress(t,
-				"UPDATE @ SET batches = batches + 1 WHERE source = $1 "
-				"AND "
-				"run = $2",
-				args, 2);
-	if (rc == 0) {
-		ckpt_fail(base->err, CKPT_EBUSY,
-				"another ckpt took over this migration; it goes on "
-				"there");
-		return base->err->code;
-	}
-	if (rc > 0)
-		rc = conn->driver->commit(conn);
-	if (rc < 0)
-		return rc;
-	base->done.checkpoints += added[PUT_CHECKPOINTS];
-	base->done.writes += added[PUT_WRITES];
-	base->done.blobs += added[PUT_BLOBS];
-	base->done.bytes += bytes;
-	return 0;
-}
-
-/* What SQLite wrote ahead goes into the file, so that the file alone can be moved. */
-static int sql_settle(struct target *base)
-{
-	struct sql_target *t = of(base);
-
-	if (t->sql->dialect == &sqlite_dialect)
-		exec(t, "PRAGMA wal_checkpoint(TRUNCATE)", NULL, 0);
-	return base->err->code;
-}
-
-static int sql_finish(struct target *base)
-{
-	struct sql_target *t = of(base);
-	struct conn *conn = t->sql->conn;
-	struct cell source = text_cell(t->source);
-	int rc = conn->driver->begin(conn);
-
-	if (rc >= 0)
-		rc = progress(t, "DELETE FROM @ WHERE source = $1", &source, 1);
-	if (rc >= 0)
-		rc = progress(t, "SELECT 1 FROM @ LIMIT 1", NULL, 0);
-	if (rc == 0) /* nobody else is under way */
-		progress(t, "DROP TABLE @", NULL, 0);
-	if (!base->err->code)
-		conn->driver->commit(conn);
-	return base->err->code;
-}
-
-/* ---- rows --------------------------------------------------------------------------------------- */
-
-static int sql_checkpoint(struct target *base, const struct ckpt_checkpoint *c,
-		const struct convert_out *row, bool careful)
-{
-	return put_checkpoint(of(base)->put, c, row, careful);
-}
-
-static int sql_write(struct target *base, const struct ckpt_key *key,
-		const struct ckpt_write *w, bool careful)
-{
-	return put_write(of(base)->put, key, w, careful);
-}
-
-static int sql_blob(struct target *base, const struct ckpt_key *key,
-		const struct convert_blob *b, bool careful)
-{
-	return put_blob(of(base)->put, key, b, careful);
-}
-
-/* The batch's rows that wait come after this, so they are not taken out again. */
-static int sql_drop(struct target *base, const struct ckpt_checkpoint *c,
-		const struct convert_out *row)
-{
-	static const char one[] =
-			"DELETE FROM %s WHERE thread_id = $1 AND checkpoint_ns = $2 "
-			"AND %s = $3%s";
-	struct sql_target *t = of(base);
-	const struct {
-		const char *table, *id;
-	} from[] = { { t->sql->checkpoints, "checkpoint_id" },
-		{ t->sql->writes, "checkpoint_id" } };
-	struct cell args[4];
-	struct ckpt_buf sql = { 0 };
-	int rc = 0;
-
-	sql_key_cells(args, &c->key);
-	for (size_t i = 0; i < 2 && rc >= 0; i++) {
-		sql.n = 0;
-		ckpt_buf_addf(&sql, one, from[i].table, from[i].id, "");
-		rc = sql.failed ? ckpt_fail(base->err, CKPT_ENOMEM, "out of memory")
-		                : exec(t, sql.p, args, 3);
-	}
-	sql.n = 0;
-	ckpt_buf_addf(&sql, one, t->sql->blobs, "channel", " AND version = $4");
-	for (size_t i = 0; i < row->nblobs && rc >= 0 && !sql.failed; i++) {
-		args[2] = (struct cell){ .kind = CELL_TEXT, .v = row->blobs[i].channel };
-		args[3] = (struct cell){ .kind = CELL_TEXT, .v = row->blobs[i].version };
-		rc = exec(t, sql.p, args, 4);
-	}
-	ckpt_buf_free(&sql);
-	return rc < 0 ? rc : 0;
-}
-
-static bool sql_full(const struct target *base)
-{
-	const struct sql_target *t = (const struct sql_target *)(const void *)base;
-
-	return put_bytes(t->put) >= BATCH_BYTES || put_rows(t->put) >= BATCH_ROWS;
-}
-
-static const struct target_ops sql_ops = {
-	.begin = sql_begin,
-	.checkpoint = sql_checkpoint,
-	.write = sql_write,
-	.blob = sql_blob,
-	.drop = sql_drop,
-	.full = sql_full,
-	.commit = sql_commit,
-	.settle = sql_settle,
-	.finish = sql_finish,
-	.close = sql_target_close,
-};
 
 /* Tables that are missing, what is known of those that are there, whose run this is: all in one
  * transaction, so that there is either all of it or nothing. */
@@ -380,13 +185,13 @@ static int prepare(struct sql_target *t, const struct target_config *config)
 	bool there;
 
 	if (conn->driver->begin(conn) < 0)
-		return t->base.err->code;
+		return t->own.code;
 	there = has_tables(t->sql, config->store->schema);
-	if (!there && !t->base.err->code)
+	if (!there && !t->own.code)
 		make_tables(t, config);
-	if (t->base.err->code || look_at_tables(t, config) < 0 || claim(t, config) < 0)
-		return t->base.err->code;
-	return conn->driver->commit(conn) < 0 ? t->base.err->code : 0;
+	if (t->own.code || look_at_tables(t, config) < 0 || claim(t, config) < 0)
+		return t->own.code;
+	return conn->driver->commit(conn) < 0 ? t->own.code : 0;
 }
 
 /* A store on a connection; its tables are not looked for yet. */
@@ -436,14 +241,15 @@ int sql_target_open(struct target **out, const struct store_name *name,
 	*out = NULL;
 	if (!t)
 		return ckpt_fail(err, CKPT_ENOMEM, "out of memory");
-	t->base.ops = &sql_ops;
+	t->base.ops = &sql_target_ops;
 	t->base.err = err;
-	if (open_store(&t->sql, name, config->store, err, true) == 0)
+	if (open_store(&t->sql, name, config->store, &t->own, true) == 0)
 		prepare(t, config);
-	if (!err->code)
-		put_open(&t->put, t->sql);
+	t->server = t->sql && t->sql->dialect == &postgres_dialect;
+	if (target_told(t, 0) == 0 && put_open(&t->put, t->sql, err) == 0 && t->server)
+		put_open(&t->spare, t->sql, err);
 	if (err->code) {
-		sql_target_close(&t->base);
+		t->base.ops->close(&t->base);
 		return err->code;
 	}
 	*out = &t->base;

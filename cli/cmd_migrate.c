@@ -1,0 +1,366 @@
+/*
+ * cmd_migrate.c - `ckpt migrate SRC DST`: its options, what it tells, its exit code. How a store
+ * is copied is the library's.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "diff.h"
+#include "progress.h"
+
+struct migrate_opts {
+	struct opt_list threads, where;
+	const char *quarantine;
+	int verify, on_conflict, progress;
+	bool dry_run, encrypt_all, verify_only;
+};
+
+struct migrate {
+	struct cli *cli;
+	const struct migrate_opts *o;
+	struct progress progress;
+	int quarantine; /* the file, or -1 */
+	struct ckpt_buf line;
+	struct ckpt_migrate_sum sum;
+	int64_t cares;
+};
+
+/* clang-format off */
+static const struct opt opts[] = {
+	{ 0, "", OPT_GROUP, 0, NULL, "Select", NULL, 0, false },
+	{ 0, "thread", OPT_LIST, AT(struct migrate_opts, threads), "ID",
+		"only this thread; repeatable", NULL, COMPLETE_THREAD, false },
+	{ 0, "where", OPT_LIST, AT(struct migrate_opts, where), "KEY=VALUE",
+		"only checkpoints whose metadata has it; repeatable", NULL, 0, false },
+	{ 0, "", OPT_GROUP, 0, NULL, "How", NULL, 0, false },
+	{ 'n', "dry-run", OPT_FLAG, AT(struct migrate_opts, dry_run), NULL,
+		"only look whether everything can be carried", NULL, 0, false },
+	{ 0, "verify", OPT_ENUM, AT(struct migrate_opts, verify), "HOW",
+		"compare both stores in the end (default: full)", "full|count|none",
+		COMPLETE_CHOICES, false },
+	{ 0, "verify-only", OPT_FLAG, AT(struct migrate_opts, verify_only), NULL,
+		"copy nothing, compare both stores", NULL, 0, false },
+	{ 0, "on-conflict", OPT_ENUM, AT(struct migrate_opts, on_conflict), "WHAT",
+		"where the target has other contents (default: error)",
+		"error|skip|overwrite", COMPLETE_CHOICES, false },
+	{ 0, "quarantine", OPT_TEXT, AT(struct migrate_opts, quarantine), "FILE",
+		"put there what cannot be carried, and copy the rest", NULL, COMPLETE_FILE, false },
+	{ 0, "encrypt-all", OPT_FLAG, AT(struct migrate_opts, encrypt_all), NULL,
+		"encrypt plain values of encrypted rows too", NULL, 0, false },
+	{ 0, "progress", OPT_ENUM, AT(struct migrate_opts, progress), "HOW",
+		"no bar, or lines instead of it", "none|plain", COMPLETE_CHOICES, false },
+	{ 0, NULL, OPT_END_KIND, 0, NULL, NULL, NULL, 0, false }
+};
+
+static const struct col cols[] = {
+	{ "action", "ACTION", COL_TEXT, 0 },
+	{ "code", "CODE", COL_TEXT, 0 },
+	{ "thread", "THREAD", COL_TEXT, 0 },
+	{ "ns", "NS", COL_TEXT, 0 },
+	{ "id", "ID", COL_TEXT, 0 },
+	{ "channel", "CHANNEL", COL_TEXT, 0 },
+	{ "detail", "DETAIL", COL_TEXT, 0 },
+	{ NULL, NULL, COL_TEXT, 0 }
+};
+/* clang-format on */
+
+static const char *const actions[] = {
+	[CKPT_CARE_BLOB] = "blob",
+	[CKPT_CARE_RENUMBER] = "renumber",
+	[CKPT_CARE_QUARANTINE] = "quarantine",
+	[CKPT_CARE_REFUSE] = "refuse",
+};
+
+/* ---- what the library asks and tells ---------------------------------------------------------- */
+
+static void on_care(void *arg, const struct ckpt_care *c)
+{
+	struct migrate *m = arg;
+	const struct field row[] = {
+		{ .v = ckpt_view_of(actions[c->action]) },
+		{ .v = ckpt_view_of(c->code) },
+		{ .v = c->key.thread },
+		{ .v = c->key.ns },
+		{ .v = c->key.id },
+		{ .v = c->channel },
+		{ .v = c->detail },
+	};
+
+	m->cares++;
+	out_row(m->cli, row);
+}
+
+static bool on_wanted(void *arg, const struct ckpt_checkpoint *c)
+{
+	const struct migrate *m = arg;
+	bool named = m->o->threads.n == 0;
+
+	for (size_t i = 0; i < m->o->threads.n && !named; i++)
+		named = ckpt_view_eq(c->key.thread, ckpt_view_of(m->o->threads.v[i]));
+	for (size_t i = 0; i < m->o->where.n && named; i++) {
+		const char *text = m->o->where.v[i], *eq = strchr(text, '=');
+
+		named = ckpt_meta_where(c->meta,
+				(struct ckpt_view){ text, (size_t)(eq - text) },
+				ckpt_view_of(eq + 1));
+	}
+	return named;
+}
+
+static int write_all(struct migrate *m)
+{
+	const char *p = m->line.p;
+	size_t left = m->line.n;
+
+	if (m->line.failed)
+		return ckpt_fail(&m->cli->err, CKPT_ENOMEM, "out of memory");
+	while (left) {
+		ssize_t n = write(m->quarantine, p, left);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return ckpt_fail(&m->cli->err, CKPT_EIO, "cannot write '%s': %s",
+					m->o->quarantine, strerror(errno));
+		p += n;
+		left -= (size_t)n;
+	}
+	m->line.n = 0;
+	return 0;
+}
+
+static int on_reject(
+		void *arg, const struct ckpt_checkpoint *c, const struct ckpt_care *why)
+{
+	struct migrate *m = arg;
+
+	ckpt_dump_lines(&m->line, c, why);
+	return write_all(m);
+}
+
+static void on_progress(void *arg, const char *phase, int64_t done, int64_t all)
+{
+	struct migrate *m = arg;
+
+	progress_show(&m->progress, phase, done, all);
+}
+
+/* ---- the answer --------------------------------------------------------------------------------- */
+
+static int64_t monotonic_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* How the application spells the store it is to use from now on. */
+static void tell_uri(struct migrate *m, const char *target)
+{
+	struct ckpt_buf shown = { 0 };
+	const char *rest;
+
+	ckpt_store_shown(&shown, target);
+	if (shown.failed)
+		return;
+	rest = strstr(shown.p, "://");
+	if (strncmp(shown.p, "postgres", 8) == 0 && rest) {
+		out_text(m->cli, "psycopg     postgresql%s\n", rest);
+		out_text(m->cli, "SQLAlchemy  postgresql+psycopg%s\n", rest);
+	} else {
+		out_text(m->cli, "target      %s\n", shown.p);
+	}
+	ckpt_buf_free(&shown);
+}
+
+static int summary(struct migrate *m, int64_t ms)
+{
+	const struct ckpt_migrate_sum *s = &m->sum;
+	struct ckpt_buf members = { 0 }, text = { 0 };
+	int rc;
+
+	ckpt_buf_addf(&members,
+			"\"checkpoints\":%" PRId64 ",\"writes\":%" PRId64
+			",\"blobs\":%" PRId64 ",\"store_items\":0,\"skipped\":%" PRId64
+			",\"quarantined\":%" PRId64 ",\"bytes\":%" PRId64
+			",\"seconds\":%" PRId64 ".%03d,\"verified\":{"
+			"\"checkpoints\":%" PRId64 ",\"writes\":%" PRId64
+			",\"different\":%" PRId64 "}",
+			s->checkpoints, s->writes, s->blobs, s->skipped, s->quarantined,
+			s->bytes, ms / 1000, (int)(ms % 1000), s->verified_checkpoints,
+			s->verified_writes, s->different);
+	ckpt_buf_addf(&text,
+			"%s %" PRId64 " checkpoints, %" PRId64 " writes, %" PRId64
+			" blobs (",
+			m->o->dry_run ? "would copy up to" : "copied", s->checkpoints,
+			s->writes, s->blobs);
+	text_size(&text, s->bytes);
+	ckpt_buf_addf(&text,
+			") in %" PRId64 ".%" PRId64 " s; %" PRId64 " were there already",
+			ms / 1000, ms % 1000 / 100, s->skipped);
+	if (s->quarantined)
+		ckpt_buf_addf(&text, "; %" PRId64 " cannot be carried", s->quarantined);
+	if (!m->o->dry_run && m->o->verify != CKPT_VERIFY_NONE)
+		ckpt_buf_addf(&text,
+				"; verified %" PRId64 " checkpoints and %" PRId64
+				" writes, %" PRId64 " different",
+				s->verified_checkpoints, s->verified_writes,
+				s->different);
+	if (members.failed || text.failed)
+		rc = ckpt_fail(&m->cli->err, CKPT_ENOMEM, "out of memory");
+	else
+		rc = out_summary(m->cli, members.p, text.p);
+	ckpt_buf_free(&members);
+	ckpt_buf_free(&text);
+	return rc;
+}
+
+/* ---- run ------------------------------------------------------------------------------------------ */
+
+static int check_words(struct cli *cli, const struct migrate_opts *o)
+{
+	if (cli->g.store)
+		return cli_usage(cli, "migrate names its stores itself: SRC DST, not -s");
+	for (size_t i = 0; i < o->where.n; i++) {
+		const char *eq = strchr(o->where.v[i], '=');
+
+		if (!eq || eq == o->where.v[i])
+			return cli_usage(cli, "--where '%s': KEY=VALUE is wanted",
+					o->where.v[i]);
+	}
+	return 0;
+}
+
+/* Nobody else's file, and for nobody else to read. */
+static int open_quarantine(struct migrate *m)
+{
+	m->quarantine = -1;
+	if (!m->o->quarantine || m->o->dry_run)
+		return 0;
+	m->quarantine = open(m->o->quarantine,
+			O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (m->quarantine < 0)
+		return ckpt_fail(&m->cli->err, CKPT_EIO, "cannot make '%s': %s",
+				m->o->quarantine, strerror(errno));
+	ckpt_dump_head(&m->line, m->cli->store);
+	return write_all(m);
+}
+
+static int close_quarantine(struct migrate *m)
+{
+	int rc = 0;
+
+	if (m->quarantine < 0)
+		return 0;
+	if (fsync(m->quarantine) < 0)
+		rc = ckpt_fail(&m->cli->err, CKPT_EIO, "cannot write '%s': %s",
+				m->o->quarantine, strerror(errno));
+	close(m->quarantine);
+	if (!m->sum.quarantined)
+		unlink(m->o->quarantine);
+	return rc;
+}
+
+/* A thread that is named must be there: a slip of the fingers would copy nothing, and say done. */
+static int check_threads(struct migrate *m)
+{
+	struct ckpt_key key;
+	int rc = 0;
+
+	for (size_t i = 0; i < m->o->threads.n && rc >= 0; i++)
+		rc = ckpt_thread_find(
+				&key, m->cli->store, ckpt_view_of(m->o->threads.v[i]));
+	return rc;
+}
+
+static int copy(struct migrate *m)
+{
+	struct cli *cli = m->cli;
+	const struct ckpt_migrate_how how = {
+		.dry_run = m->o->dry_run,
+		.encrypt_all = m->o->encrypt_all,
+		.verify = m->o->verify < 0 ? CKPT_VERIFY_FULL
+		                           : (enum ckpt_verify)m->o->verify,
+		.on_conflict = m->o->on_conflict < 0
+		                               ? CKPT_CONFLICT_ERROR
+		                               : (enum ckpt_conflict)m->o->on_conflict,
+		.wanted = m->o->threads.n || m->o->where.n ? on_wanted : NULL,
+		.care = on_care,
+		.reject = m->o->quarantine ? on_reject : NULL,
+		.progress = on_progress,
+		.arg = m,
+	};
+	struct ckpt_config config;
+	int64_t began = monotonic_ms();
+	int rc;
+
+	cli_config(cli, &config);
+	rc = ckpt_migrate(cli->store, cli->args[1], &config, &how, &m->sum);
+	progress_end(&m->progress);
+	if (close_quarantine(m) < 0)
+		rc = cli->err.code;
+	/* what was done is told, also where not all of it went well */
+	summary(m, monotonic_ms() - began);
+	if (rc >= 0 && !m->o->dry_run && out_form_of(cli) == FORM_TEXT)
+		tell_uri(m, cli->args[1]);
+	return rc;
+}
+
+/* Differences as `diff --against` tells them; but they are a fault here. */
+static int verify_only(struct cli *cli)
+{
+	const struct diff_opts o = { .against = cli->args[1] };
+	struct diff d = { .cli = cli, .o = &o, .whole = true, .migrated = true };
+	int rc = diff_stores(&d);
+
+	if (rc < 0)
+		return rc;
+	if (!d.corrupt && !(d.count[CKPT_ONLY_A] + d.count[CKPT_DIFFERS]))
+		return 0;
+	ckpt_fail(&cli->verdict, CKPT_ECORRUPT, "the stores differ");
+	return cli_exit_code(CKPT_ECORRUPT);
+}
+
+static int run(struct cli *cli)
+{
+	struct migrate m = { .cli = cli, .o = cli->opts };
+	int rc = check_words(cli, m.o);
+
+	if (rc >= 0 && m.o->verify_only)
+		return verify_only(cli);
+	progress_start(&m.progress, cli, m.o->progress);
+	if (rc >= 0)
+		rc = check_threads(&m);
+	if (rc >= 0)
+		rc = out_begin(cli, "migrate", "issue", cols, false);
+	if (rc >= 0)
+		rc = open_quarantine(&m);
+	if (rc >= 0)
+		rc = copy(&m);
+	ckpt_buf_free(&m.line);
+	return rc;
+}
+
+const struct cmd cmd_migrate = {
+	.name = "migrate",
+	.args = "SRC DST",
+	.min_args = 2,
+	.max_args = 2,
+	.summary = "copy a store into another one, without loss and with proof",
+	.opts = opts,
+	.size = sizeof(struct migrate_opts),
+	.complete = COMPLETE_FILE,
+	.needs_store = true,
+	.first_is_store = true,
+	.examples = "  ckpt migrate agent.db archive.db --dry-run   can all of it be "
+		    "carried?\n"
+		    "  ckpt migrate agent.db archive.db             copy, compare\n",
+	.run = run,
+};

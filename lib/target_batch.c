@@ -1,0 +1,260 @@
+/*
+ * target_batch.c - rows on their way into a database, in batches of one transaction each.
+ *
+ * While a server works on one batch the next is made: a batch goes out in a thread of its own,
+ * which alone has the connection until it is waited for. SQLite works in this process; its rows
+ * go in as they come.
+ */
+#include "target_sql.h"
+
+#define BATCH_BYTES ((size_t)8 << 20)
+#define BATCH_ROWS 4000
+
+int target_exec(struct sql_target *t, const char *sql, const struct cell *args,
+		size_t nargs)
+{
+	return t->sql->conn->driver->exec(t->sql->conn, sql, args, nargs);
+}
+
+/* @ in `text` is the table of progress. */
+int target_progress(struct sql_target *t, const char *text, const struct cell *args,
+		size_t nargs)
+{
+	const char *at = strchr(text, '@');
+	struct ckpt_buf sql = { 0 };
+	int rc;
+
+	ckpt_buf_addf(&sql, "%.*s%s%s", (int)(at - text), text, t->progress, at + 1);
+	if (sql.failed)
+		return ckpt_fail(&t->own, CKPT_ENOMEM, "out of memory");
+	rc = target_exec(t, sql.p, args, nargs);
+	ckpt_buf_free(&sql);
+	return rc;
+}
+
+/* ---- batches ------------------------------------------------------------------------------------ */
+
+int target_told(struct sql_target *t, int rc)
+{
+	if (t->own.code && !t->base.err->code)
+		*t->base.err = t->own;
+	return t->base.err->code ? t->base.err->code : rc;
+}
+
+static int begin(struct sql_target *t)
+{
+	struct conn *conn = t->sql->conn;
+	int rc = t->open ? 0 : conn->driver->begin(conn);
+
+	t->open = true;
+	return rc;
+}
+
+/* The rows of `put`, that this run is still the one, and the end of the transaction. */
+static int send_batch(struct sql_target *t, struct put *put)
+{
+	struct conn *conn = t->sql->conn;
+	const struct cell args[2] = { text_cell(t->source), text_cell(t->run) };
+	int rc = begin(t);
+
+	t->bytes = (int64_t)put_bytes(put);
+	if (rc >= 0)
+		rc = put_flush(put, t->added);
+	if (rc >= 0)
+		rc = target_progress(t,
+				"UPDATE @ SET batches = batches + 1 WHERE source = $1 "
+				"AND "
+				"run = $2",
+				args, 2);
+	if (rc == 0)
+		rc = ckpt_fail(&t->own, CKPT_EBUSY,
+				"another ckpt took over this migration; it goes on "
+				"there");
+	t->open = false;
+	return rc < 0 ? rc : conn->driver->commit(conn);
+}
+
+static void *send(void *arg)
+{
+	struct sql_target *t = arg;
+
+	send_batch(t, t->spare);
+	return NULL;
+}
+
+static void count(struct sql_target *t)
+{
+	if (t->own.code)
+		return;
+	t->base.done.checkpoints += t->added[PUT_CHECKPOINTS];
+	t->base.done.writes += t->added[PUT_WRITES];
+	t->base.done.blobs += t->added[PUT_BLOBS];
+	t->base.done.bytes += t->bytes;
+}
+
+/* The connection is ours again. */
+static int wait_for_sender(struct sql_target *t)
+{
+	if (t->sending) {
+		pthread_join(t->sender, NULL);
+		t->sending = false;
+		count(t);
+	}
+	return target_told(t, 0);
+}
+
+static int sql_begin(struct target *base)
+{
+	struct sql_target *t = sql_target_of(base);
+
+	return t->server ? 0 : target_told(t, begin(t));
+}
+
+static int sql_commit(struct target *base)
+{
+	struct sql_target *t = sql_target_of(base);
+	struct put *full = t->put;
+
+	if (wait_for_sender(t) < 0)
+		return base->err->code;
+	if (!t->server || t->open || !t->spare) {
+		send_batch(t, full);
+		count(t);
+		return target_told(t, 0);
+	}
+	t->put = t->spare;
+	t->spare = full;
+	if (pthread_create(&t->sender, NULL, send, t) == 0)
+		t->sending = true;
+	else
+		send(t);
+	if (!t->sending)
+		count(t);
+	return target_told(t, 0);
+}
+
+/* What SQLite wrote ahead goes into the file, so that the file alone can be moved. */
+static int sql_settle(struct target *base)
+{
+	struct sql_target *t = sql_target_of(base);
+
+	if (wait_for_sender(t) == 0 && !t->server)
+		target_exec(t, "PRAGMA wal_checkpoint(TRUNCATE)", NULL, 0);
+	return target_told(t, 0);
+}
+
+static int sql_finish(struct target *base)
+{
+	struct sql_target *t = sql_target_of(base);
+	struct conn *conn = t->sql->conn;
+	struct cell source = text_cell(t->source);
+	int rc = conn->driver->begin(conn);
+
+	if (rc >= 0)
+		rc = target_progress(t, "DELETE FROM @ WHERE source = $1", &source, 1);
+	if (rc >= 0)
+		rc = target_progress(t, "SELECT 1 FROM @ LIMIT 1", NULL, 0);
+	if (rc == 0) /* nobody else is under way */
+		target_progress(t, "DROP TABLE @", NULL, 0);
+	if (!t->own.code)
+		conn->driver->commit(conn);
+	return target_told(t, 0);
+}
+
+/* ---- rows --------------------------------------------------------------------------------------- */
+
+/* SQLite's rows are in already, or they failed. */
+static int added(struct sql_target *t, int rc)
+{
+	return t->server ? rc : target_told(t, rc);
+}
+
+static int sql_checkpoint(struct target *base, const struct ckpt_checkpoint *c,
+		const struct convert_out *row, bool careful)
+{
+	return added(sql_target_of(base),
+			put_checkpoint(sql_target_of(base)->put, c, row, careful));
+}
+
+static int sql_write(struct target *base, const struct ckpt_key *key,
+		const struct ckpt_write *w, bool careful)
+{
+	return added(sql_target_of(base),
+			put_write(sql_target_of(base)->put, key, w, careful));
+}
+
+static int sql_blob(struct target *base, const struct ckpt_key *key,
+		const struct convert_blob *b, bool careful)
+{
+	return added(sql_target_of(base),
+			put_blob(sql_target_of(base)->put, key, b, careful));
+}
+
+/* The batch's rows that wait come after this, so they are not taken out again. */
+static int sql_drop(struct target *base, const struct ckpt_checkpoint *c,
+		const struct convert_out *row)
+{
+	static const char one[] =
+			"DELETE FROM %s WHERE thread_id = $1 AND checkpoint_ns = $2 "
+			"AND %s = $3%s";
+	struct sql_target *t = sql_target_of(base);
+	const struct {
+		const char *table, *id;
+	} from[] = { { t->sql->checkpoints, "checkpoint_id" },
+		{ t->sql->writes, "checkpoint_id" } };
+	struct cell args[4];
+	struct ckpt_buf sql = { 0 };
+	int rc = 0;
+
+	if (wait_for_sender(t) < 0)
+		return base->err->code;
+	rc = begin(t);
+	sql_key_cells(args, &c->key);
+	for (size_t i = 0; i < 2 && rc >= 0; i++) {
+		sql.n = 0;
+		ckpt_buf_addf(&sql, one, from[i].table, from[i].id, "");
+		rc = sql.failed ? ckpt_fail(base->err, CKPT_ENOMEM, "out of memory")
+		                : target_exec(t, sql.p, args, 3);
+	}
+	sql.n = 0;
+	ckpt_buf_addf(&sql, one, t->sql->blobs, "channel", " AND version = $4");
+	for (size_t i = 0; i < row->nblobs && rc >= 0 && !sql.failed; i++) {
+		args[2] = (struct cell){ .kind = CELL_TEXT, .v = row->blobs[i].channel };
+		args[3] = (struct cell){ .kind = CELL_TEXT, .v = row->blobs[i].version };
+		rc = target_exec(t, sql.p, args, 4);
+	}
+	ckpt_buf_free(&sql);
+	return target_told(t, rc < 0 ? rc : 0);
+}
+
+static bool sql_full(const struct target *base)
+{
+	const struct sql_target *t = (const struct sql_target *)(const void *)base;
+
+	return put_bytes(t->put) >= BATCH_BYTES || put_rows(t->put) >= BATCH_ROWS;
+}
+
+static void sql_target_close(struct target *base)
+{
+	struct sql_target *t = sql_target_of(base);
+
+	wait_for_sender(t);
+	put_close(t->put);
+	put_close(t->spare);
+	if (t->sql)
+		t->sql->base.backend->close(&t->sql->base);
+	free(t);
+}
+
+const struct target_ops sql_target_ops = {
+	.begin = sql_begin,
+	.checkpoint = sql_checkpoint,
+	.write = sql_write,
+	.blob = sql_blob,
+	.drop = sql_drop,
+	.full = sql_full,
+	.commit = sql_commit,
+	.settle = sql_settle,
+	.finish = sql_finish,
+	.close = sql_target_close,
+};
