@@ -20,6 +20,9 @@ static void fail(struct judge *j, const char *why, const uint8_t *at)
 	j->at = (size_t)(at - j->base);
 }
 
+static const char lost[] =
+		"the payload of an ext value is broken: LangGraph loads null for it";
+
 static void object(struct judge *j, const char *why, const uint8_t *at)
 {
 	if (j->strict)
@@ -105,6 +108,7 @@ struct walk {
 	const uint8_t *p, *end;
 	uint64_t left;
 	unsigned depth, flags;
+	unsigned exts; /* how many this is inside of */
 };
 
 /* Go into an array, a map or the payload of an ext. False: too deep. */
@@ -127,8 +131,10 @@ static void leave(struct judge *j, struct walk *w)
 {
 	const struct judge_level *level = &j->levels[--w->depth];
 
-	if (w->flags & EXT)
+	if (w->flags & EXT) {
 		w->p = level->resume;
+		w->exts--;
+	}
 	w->left = level->left;
 	w->end = level->end;
 	w->flags = level->flags;
@@ -147,8 +153,7 @@ static bool give_up(struct judge *j, struct walk *w, const char *why, const uint
 		fail(j, why, at);
 		return false;
 	}
-	object(j, "the payload of an ext value is broken: LangGraph loads null for it",
-			at);
+	object(j, lost, at);
 	leave(j, w);
 	return true;
 }
@@ -163,7 +168,7 @@ static bool open_array(
 	if (w->flags & MAP && w->left % 2 == 1)
 		flags |= KEY;
 	if (map && flags & KEY)
-		object(j, "a map is the key of a map", at);
+		object(j, w->exts ? lost : "a map is the key of a map", at);
 	if (enter(j, w, map ? 2 * n : n, flags, w->end))
 		return true;
 	/* The renderer counts the levels of ext values in another way: it is asked then. */
@@ -185,17 +190,19 @@ static bool open_ext(struct judge *j, struct walk *w, uint64_t n, const uint8_t 
 	payload = w->p + 1;
 	w->p = payload + n;
 	if (key)
-		object(j, "an ext value is the key of a map", at);
+		object(j, w->exts ? lost : "an ext value is the key of a map", at);
 	if (code < 0 || code > 8) {
 		j->ext = j->ext ? j->ext : code;
 		return true;
 	}
 	if (code == 8)
 		return true;
-	if (enter(j, w, 1, EXT, payload + n))
-		w->p = payload;
-	else
+	if (!enter(j, w, 1, EXT, payload + n)) {
 		j->deep = true;
+		return true;
+	}
+	w->p = payload;
+	w->exts++;
 	return true;
 }
 
@@ -205,7 +212,7 @@ static bool pass(
 	if (n > (uint64_t)(w->end - w->p))
 		return give_up(j, w, "length beyond the end", at);
 	if (text && !is_text(w->p, (size_t)n, false))
-		object(j, "text is not UTF-8", at);
+		object(j, w->exts ? lost : "text is not UTF-8", at);
 	w->p += n;
 	return true;
 }
