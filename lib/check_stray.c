@@ -300,19 +300,11 @@ static int stray_blobs(struct check *c, struct head *h)
 	return rc < 0 ? rc : 0;
 }
 
-static bool is_shallow(struct check *c)
-{
-	struct ckpt_about about;
-
-	return ckpt_store_about(c->store, &about) == 0 && about.layout &&
-	       strcmp(about.layout, "langgraph-shallow") == 0;
-}
-
 int check_stray(struct check *c)
 {
 	struct head h = { 0 };
 	/* the shallow saver keeps the writes of the checkpoint before, whose row it replaced */
-	int rc = !c->strays || is_shallow(c) ? 0 : stray_writes(c, &h);
+	int rc = !c->strays || c->store->shallow ? 0 : stray_writes(c, &h);
 
 	if (rc >= 0 && c->apart)
 		rc = stray_blobs(c, &h);

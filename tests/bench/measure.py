@@ -142,6 +142,16 @@ def bench_thread(t, path):
     t.peak("show", mine)
 
 
+def bench_check(t, name, path):
+    """Every row: against a walk in C, and what Python needs to decode the same."""
+    mine, peer = alternating([CKPT, "check", "-s", path], [os.environ["CHECK_WALK"], path])
+    t.at_most("check / reading and walking in C", name, mine.cpu, peer.cpu, ms, 1.5)
+    t.peak("check " + name, mine)
+    for what, least in (("ormsgpack", 1), ("library", 8)):
+        python = once([*os.environ["CHECK_PEER"].split(), what, path])
+        t.at_least("check / %s in Python" % what, name, mine.cpu, python[1], least)
+
+
 def bench_start(t):
     mine, peer = alternating([CKPT, "--version"], [TIMED])
     t.add("--version / empty C program", "-", ms(mine.cpu), ms(peer.cpu), mine.cpu / peer.cpu,
@@ -168,6 +178,8 @@ def main(folder, scale):
     import measure_du
     for name in ("M", "W"):
         measure_du.bench_du(t, name, path[name])
+    for name in ("W", "M"):
+        bench_check(t, name, path[name])
     bench_start(t)
     if os.environ.get("PGHOST"):
         import measure_pg

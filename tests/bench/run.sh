@@ -21,6 +21,7 @@ fi
 mkdir -p build/bench
 "${CC:-cc}" -std=c11 -D_GNU_SOURCE -O2 -o build/bench/timed tests/bench/timed.c
 "${CC:-cc}" -std=c11 -O2 -o build/bench/toplevel tests/bench/toplevel.c -lsqlite3
+"${CC:-cc}" -std=c11 -O2 -o build/bench/walk tests/bench/walk.c -lsqlite3
 "$python" tests/bench/stores.py "$stores" "$scale"
 "$python" tests/bench/stores_diff.py "$stores" "$scale"
 
@@ -30,6 +31,7 @@ export CKPT=${CKPT:-build/ckpt} TIMED=build/bench/timed RUNS=$runs
 export TOPLEVEL=build/bench/toplevel
 export WALK="$python tests/bench/walk.py" WALK_PG="$python tests/bench/walk_pg.py"
 export DIFF_PEER="$python tests/bench/diff_peer.py"
+export CHECK_WALK=build/bench/walk CHECK_PEER="$python tests/bench/check_peer.py"
 export STORES_PG="$python tests/bench/stores_pg.py"
 status=0
 tests/pg/with-server.sh python3 tests/bench/measure.py "$stores" "$scale" \
