@@ -181,6 +181,7 @@ static int pass(struct du *d, enum ckpt_rows rows, enum ckpt_depth depth,
 		.rows = rows,
 		.depth = depth,
 		.apart = true,
+		.bare = true,
 		/* what VALUES read tell their own length */
 		.sizes = depth < CKPT_VALUES };
 	struct ckpt_checkpoint c;

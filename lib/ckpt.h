@@ -194,6 +194,9 @@ struct ckpt_pick {
 	enum ckpt_rows rows;
 	bool apart; /* leave blobs unread: such values have a version, no type and no body;
 	               nor are Sends looked for that lie with the parent */
+	bool bare; /* STORED, WRITE_ROWS and BLOB_ROWS with VALUES: only what takes room is wanted.
+	              Keys, parents, times, tasks, skeletons and versions may be left out, but not
+	              channels, nor sizes: those of the values as they were stored */
 	bool writes; /* pending writes too; their bodies only with VALUES */
 	bool sizes;  /* sizes too; PostgreSQL has to unpack rows for them */
 	bool newest; /* "descending" as the saver's own database orders ids */

@@ -30,10 +30,10 @@ struct split {
 	struct ckpt_error *err;
 	struct ckpt_view type;
 	struct list values, versions;
-	struct ckpt_buf skeleton;
+	uint8_t *skeleton, *to;     /* members as they come; NULL: not wanted */
 	uint64_t members;           /* of the skeleton */
 	struct ckpt_view raw, text; /* the version before, as stored and as JSON */
-	bool json;
+	bool json, bare;
 };
 
 static struct ckpt_value *list_add(struct split *s, struct list *l)
@@ -145,8 +145,8 @@ static int read_entries(struct split *s, struct list *to, bool versions)
 		if (rc < 0) /* what is left of it: shown as corrupt, with its offset */
 			raw = (struct ckpt_view){ start, (size_t)(s->r.end - start) };
 		if (versions) {
-			v->version = rc < 0 ? (struct ckpt_view){ 0 }
-			                    : version_text(s, raw);
+			if (rc >= 0 && !s->bare)
+				v->version = version_text(s, raw);
 			v->place = CKPT_EMPTY;
 		} else {
 			v->type = s->type;
@@ -157,6 +157,28 @@ static int read_entries(struct split *s, struct list *to, bool versions)
 			return rc;
 	}
 	return rc < 0 ? rc : 0;
+}
+
+static void add_member(struct split *s, const uint8_t *start)
+{
+	if (s->json && s->members)
+		*s->to++ = ',';
+	s->members++;
+	memcpy(s->to, start, (size_t)(s->r.at - start));
+	s->to += s->r.at - start;
+}
+
+static void read_time(
+		struct split *s, struct ckpt_view value, struct ckpt_checkpoint *out)
+{
+	struct ckpt_buf text = { 0 };
+	struct ckpt_render plain = { 0 };
+
+	ckpt_render_value(&text, s->type, value, &plain);
+	if (!text.failed && text.n > 2 && text.p[0] == '"')
+		ckpt_time_parse(&out->time, (struct ckpt_view){ text.p + 1, text.n - 2 },
+				0);
+	ckpt_buf_free(&text);
 }
 
 static int read_member(
@@ -177,21 +199,13 @@ static int read_member(
 	} else if (reader_skip(&s->r, &value) < 0) {
 		return CKPT_ECORRUPT;
 	}
-	if (out->time == CKPT_UNKNOWN && key->s.n == 2 &&
-			memcmp(key->s.p, "ts", 2) == 0) {
-		struct ckpt_buf text = { 0 };
-		struct ckpt_render plain = { 0 };
-
-		ckpt_render_value(&text, s->type, value, &plain);
-		if (!text.failed && text.n > 2 && text.p[0] == '"')
-			ckpt_time_parse(&out->time,
-					(struct ckpt_view){ text.p + 1, text.n - 2 }, 0);
-		ckpt_buf_free(&text);
+	if (s->bare) {
+		s->members++;
+		return 0;
 	}
-	if (s->json && s->members)
-		ckpt_buf_puts(&s->skeleton, ",");
-	s->members++;
-	ckpt_buf_add(&s->skeleton, start, (size_t)(s->r.at - start));
+	if (out->time == CKPT_UNKNOWN && key->s.n == 2 && memcmp(key->s.p, "ts", 2) == 0)
+		read_time(s, value, out);
+	add_member(s, start);
 	return 0;
 }
 
@@ -287,28 +301,43 @@ static int merge(struct split *s, struct ckpt_checkpoint *out)
 	return 0;
 }
 
-static int finish_skeleton(struct split *s, struct ckpt_checkpoint *out)
-{
-	struct ckpt_buf whole = { 0 };
+/* Room for the head in front, and for what a container that is cut lacks. */
+enum { HEAD_MOST = 5, FOOT = 2 };
 
-	if (s->json)
-		ckpt_buf_puts(&whole, "{");
-	else
-		msgpack_map(&whole, s->members);
-	ckpt_buf_add(&whole, s->skeleton.p, s->skeleton.n);
-	if (s->json)
-		ckpt_buf_puts(&whole, "}");
-	if (whole.failed || s->skeleton.failed)
-		ckpt_fail(s->err, CKPT_ENOMEM, "out of memory");
-	else
-		out->skeleton = arena_copy(s->arena, ckpt_buf_view(&whole), s->err);
-	ckpt_buf_free(&whole);
-	ckpt_buf_free(&s->skeleton);
-	return s->err->code;
+static int begin_skeleton(struct split *s, size_t n)
+{
+	s->skeleton = n < SIZE_MAX - HEAD_MOST - FOOT
+	                              ? arena_take(s->arena, HEAD_MOST + n + FOOT, s->err)
+	                              : NULL;
+	if (!s->skeleton)
+		return ckpt_fail(s->err, CKPT_ENOMEM, "out of memory");
+	s->to = s->skeleton + HEAD_MOST;
+	return 0;
 }
 
-int codec_split(struct ckpt_checkpoint *out, struct ckpt_view body, struct arena *arena,
-		struct ckpt_error *err)
+static int finish_skeleton(struct split *s, struct ckpt_checkpoint *out)
+{
+	struct ckpt_buf head = { 0 };
+	uint8_t *start;
+
+	if (s->json)
+		ckpt_buf_puts(&head, "{");
+	else
+		msgpack_map(&head, s->members);
+	if (s->json)
+		*s->to++ = '}';
+	if (head.failed)
+		return ckpt_fail(s->err, CKPT_ENOMEM, "out of memory");
+	start = s->skeleton + HEAD_MOST - head.n;
+	memcpy(start, head.p, head.n);
+	*s->to = '\0';
+	out->skeleton = (struct ckpt_view){ start, (size_t)(s->to - start) };
+	ckpt_buf_free(&head);
+	return 0;
+}
+
+static int split(struct ckpt_checkpoint *out, struct ckpt_view body, struct arena *arena,
+		struct ckpt_error *err, bool bare)
 {
 	const struct reader_ops *ops = codec_reader(out->type);
 	struct split *s;
@@ -330,10 +359,12 @@ int codec_split(struct ckpt_checkpoint *out, struct ckpt_view body, struct arena
 	s->err = err;
 	s->type = ops == &json_reader ? CKPT_LIT("json") : out->type;
 	s->values = s->versions = (struct list){ 0 };
-	s->skeleton = (struct ckpt_buf){ 0 };
+	s->bare = bare;
 	s->members = 0;
 	s->raw = s->text = (struct ckpt_view){ 0 };
 	s->json = ops == &json_reader;
+	if (!bare && begin_skeleton(s, body.n) < 0)
+		return err->code;
 	reader_init(&s->r, ops, body);
 	if (read_container(s, out) < 0 && !err->code) {
 		out->broken_why = s->r.why;
@@ -347,9 +378,21 @@ int codec_split(struct ckpt_checkpoint *out, struct ckpt_view body, struct arena
 		s->r.at++;
 	out->trailing = !out->broken_why && s->r.at < s->r.end;
 	reader_done(&s->r);
-	if (finish_skeleton(s, out) < 0)
+	if (!bare && finish_skeleton(s, out) < 0)
 		return err->code;
 	return merge(s, out);
+}
+
+int codec_split(struct ckpt_checkpoint *out, struct ckpt_view body, struct arena *arena,
+		struct ckpt_error *err)
+{
+	return split(out, body, arena, err, false);
+}
+
+int codec_values(struct ckpt_checkpoint *out, struct ckpt_view body, struct arena *arena,
+		struct ckpt_error *err)
+{
+	return split(out, body, arena, err, true);
 }
 
 /* The kind of the first version in a JSON map of versions; TOKEN_END if there is none. */

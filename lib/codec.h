@@ -16,6 +16,10 @@ const struct reader_ops *codec_reader(struct ckpt_view type);
  * the id gave none. Everything new lies in the arena or in `body`. < 0 only without memory. */
 int codec_split(struct ckpt_checkpoint *out, struct ckpt_view body, struct arena *,
 		struct ckpt_error *);
+/* The same without skeleton, versions and time: what each channel holds, where nothing else is
+ * wanted of many. Channels that have a version alone are in the list all the same. */
+int codec_values(struct ckpt_checkpoint *out, struct ckpt_view body, struct arena *,
+		struct ckpt_error *);
 /* The writing language of a container: CKPT_PYTHON, CKPT_JS, or 0 if it cannot be told. */
 unsigned codec_writer(struct ckpt_view type, struct ckpt_view body);
 

@@ -133,7 +133,9 @@ static int compose(struct sql_scan *s, const struct sql_store *store)
 	struct ckpt_buf b = { 0 };
 
 	s->ncols = cols_at[s->pick.depth];
-	if (s->pick.rows > CKPT_STORED)
+	if (s->bare)
+		sql_bare_compose(&b, s);
+	else if (s->pick.rows > CKPT_STORED)
 		sql_rows_compose(&b, s);
 	else if (s->pick.depth == CKPT_HEADS && store->heads)
 		ckpt_buf_puts(&b, store->heads);
@@ -195,7 +197,8 @@ int sql_scan(struct ckpt_scan **out, struct ckpt_store *store,
 	s->cache = sql_of(store)->has_blobs ? blob_cache_new(goes_upwards(pick)) : NULL;
 	if (sql_of(store)->has_blobs && !s->cache)
 		ckpt_fail(store->err, CKPT_ENOMEM, "out of memory");
-	if (store->err->code || start(s) < 0 || write_merge_new(&s->merge, s) < 0) {
+	if (store->err->code || sql_bare_wanted(s) < 0 || start(s) < 0 ||
+			write_merge_new(&s->merge, s) < 0) {
 		sql_scan_done(&s->base);
 		return store->err->code;
 	}
@@ -268,15 +271,16 @@ static int64_t size_of(const struct cell *c)
 	return c->kind == CELL_INT ? c->i : 0;
 }
 
-/* The container and the values it points to. */
-static int fill_values(
+int sql_fill_values(
 		struct sql_scan *s, struct ckpt_view body, struct ckpt_checkpoint *out)
 {
 	struct sql_store *store = sql_of(s->base.store);
+	struct ckpt_error *err = store->base.err;
 
 	if (sql_open_row(store, &out->type, &out->lock, &body, &s->arena) < 0 ||
-			codec_split(out, body, &s->arena, store->base.err) < 0)
-		return store->base.err->code;
+			(s->bare ? codec_values(out, body, &s->arena, err)
+				 : codec_split(out, body, &s->arena, err)) < 0)
+		return err->code;
 	out->body = body;
 	if (out->lock == CKPT_SHUT)
 		out->broken_why = "it cannot be decrypted: wrong key or damaged row";
@@ -320,7 +324,7 @@ static int fill(struct sql_scan *s, const struct cell *row, struct ckpt_checkpoi
 		out->meta_type = CKPT_META_TYPE;
 	}
 	if (depth >= CKPT_VALUES)
-		fill_values(s, row[COL_BODY].v, out);
+		sql_fill_values(s, row[COL_BODY].v, out);
 	if (s->pick.sizes && store->blob_sizes && s->pick.rows == CKPT_WHOLE)
 		sql_blob_sizes(store, s->cache, out);
 	if (s->merge)
@@ -416,6 +420,8 @@ int sql_scan_next(struct ckpt_scan *scan, struct ckpt_checkpoint *out)
 	if (rc <= 0)
 		return rc;
 	s->given++;
-	rc = s->pick.rows > CKPT_STORED ? sql_rows_fill(s, row, out) : fill(s, row, out);
+	rc = s->bare                      ? sql_bare_fill(s, row, out)
+	     : s->pick.rows > CKPT_STORED ? sql_rows_fill(s, row, out)
+	                                  : fill(s, row, out);
 	return rc < 0 ? rc : 1;
 }

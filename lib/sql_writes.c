@@ -181,20 +181,26 @@ static int key_cmp(const struct write_merge *m, const struct cell *key)
 	return m->down ? -d : d;
 }
 
-/* The order of both cursors has to be one that can be followed here. */
-static int byte_order(struct sql_store *s, const struct ckpt_pick *p, bool *yes)
+int sql_keeps_utf8(struct sql_store *s, bool *yes)
 {
 	struct cursor *cur;
 	struct cell cell;
 
-	*yes = !(p->newest && *s->dialect->by_bytes);
-	if (!*yes || !s->dialect->encoding)
+	*yes = true;
+	if (!s->dialect->encoding)
 		return 0;
 	if (sql_query(&cur, s, s->dialect->encoding, NULL, 0) < 0)
 		return s->base.err->code;
 	*yes = sql_next(cur, &cell, 1) > 0 && ckpt_view_eq(cell.v, CKPT_LIT("UTF-8"));
 	sql_done(cur);
 	return s->base.err->code;
+}
+
+/* The order of both cursors has to be one that can be followed here. */
+static int byte_order(struct sql_store *s, const struct ckpt_pick *p, bool *yes)
+{
+	*yes = !(p->newest && *s->dialect->by_bytes);
+	return *yes ? sql_keeps_utf8(s, yes) : 0;
 }
 
 static void add_order(struct ckpt_buf *b, const struct sql_store *s,
