@@ -1,11 +1,14 @@
 """Delta channels in stores written a moment ago: random graphs with two DeltaChannels of different
 snapshot frequency, Overwrites, forks, edits, runs whose durability is exit. What `ckpt show` gives
-for each checkpoint, with --fold and without, is what the graph itself loads. TAP.
+for each checkpoint, with --fold and without, is what the graph itself loads; and so are its raw
+rows, once the reducer has folded them. TAP.
 
     test_delta.py [SEED…]       or SEED in the environment; CKPT=build/ckpt
 
-Belongs here: making the graphs and asking them. Comparing is in tests/oracle/fold.py.
+Belongs here: making the graphs and asking them. Comparing is in tests/oracle/fold.py, PostgreSQL
+in test_delta_pg.py.
 """
+import asyncio
 import logging
 import os
 import pathlib
@@ -19,9 +22,11 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "oracle"
 
 import common
 import fold
+import freshgraphs
 from freshvalues import plain
 from langchain_core.messages import AIMessage, HumanMessage, RemoveMessage
 from langgraph.channels import DeltaChannel
+from langgraph.channels.delta import MISSING
 from langgraph.checkpoint.sqlite import SqliteSaver
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.message import _messages_delta_reducer
@@ -101,54 +106,100 @@ def build(seed):
     return lambda saver: g.compile(checkpointer=saver)
 
 
-def turn(graph, thread, r, number):
+async def turn(face, thread, r, number):
     config = {"configurable": {"thread_id": thread}, "recursion_limit": 100}
     durability = r.choice(("sync", "async", "exit"))
     roll = r.random()
     if roll < 0.5 or (number == 0 and roll < 0.85):
-        graph.invoke({"n": number * 100, "stop": number * 100 + r.randrange(1, 12),
-                      **change(r, -number)}, config, durability=durability)
+        await face.ainvoke({"n": number * 100, "stop": number * 100 + r.randrange(1, 12),
+                            **change(r, -number)}, config, durability=durability)
     elif roll < 0.7 or number == 0:
-        graph.update_state(config, change(r, -number) or {"n": number}, as_node="work")
+        await face.aupdate_state(config, change(r, -number) or {"n": number}, as_node="work")
     else:
-        past = r.choice([*graph.get_state_history(config)] or [graph.get_state(config)]).config
+        past = [s async for s in face.aget_state_history(config)]
+        past = r.choice(past or [await face.aget_state(config)]).config
         if roll < 0.8:
-            past = graph.update_state(past, change(r, -number) or {"n": number}, as_node="work")
+            past = await face.aupdate_state(past, change(r, -number) or {"n": number},
+                                            as_node="work")
         elif roll < 0.85:
-            past = graph.update_state(past, None, as_node="__copy__")
+            past = await face.aupdate_state(past, None, as_node="__copy__")
         if r.random() < 0.7:
-            graph.invoke(None, {**past, "recursion_limit": 100}, durability=durability)
+            await face.ainvoke(None, {**past, "recursion_limit": 100}, durability=durability)
 
 
-def compared(t, path, graphs, saver):
+async def fill(t, face_of, seed, threads=THREADS):
+    """Threads of random graphs; face_of makes a face of a function saver -> graph."""
+    faces = {}
+    for number in range(threads):
+        thread = "t%d" % number
+        faces[thread] = await face_of(build("%s/%d" % (seed, number)))
+        r = random.Random("%s %d turns" % (seed, number))
+        for k in range(TURNS):
+            try:
+                await turn(faces[thread], thread, r, k)
+            except Exception as e:          # what the library refuses is not judged here
+                t.add("turns that raised " + type(e).__name__)
+    return faces
+
+
+# ---- asking ------------------------------------------------------------------------------------------
+
+MESSAGES = {"ai": AIMessage, "human": HumanMessage, "remove": RemoveMessage}
+REDUCERS = {"events": (extend, list), "files": (merge, dict), "chat": (_messages_delta_reducer, list)}
+
+
+def revived(v):
+    """Messages of what is shown of them."""
+    if isinstance(v, list):
+        return [revived(x) for x in v]
+    return MESSAGES[v["type"]](**v) if isinstance(v, dict) and v.get("type") in MESSAGES else v
+
+
+def folded(name, shown):
+    """What the channel itself makes of {"snapshot", "writes"}."""
+    reducer, kind = REDUCERS[name]
+    seed = revived(shown["snapshot"]) if shown["snapshot_id"] else MISSING
+    channel = DeltaChannel(reducer, kind).from_checkpoint(seed)
+    channel.replay_writes([("", name, revived(v)) for v in shown["writes"]])
+    return plain(channel.get())
+
+
+def check_rows(t, where, run, state):
+    """What is not certain is right all the same, once its reducer has folded it."""
+    for name, value in run.json()["data"]["values"].items() if run.code == 0 else ():
+        if name in NAMES and isinstance(value, dict) and "$delta" in value:
+            t.equal("%s %s folded" % (where, name), folded(name, value["$delta"]), state[name])
+            t.add("raw rows folded")
+
+
+async def compared(t, store, faces, read_list):
     counts = {False: fold.Count(), True: fold.Count()}
-    for thread, graph in graphs.items():
-        for tup in [*saver.list({"configurable": {"thread_id": thread}})]:
+    for thread, face in faces.items():
+        for tup in await read_list({"configurable": {"thread_id": thread}}):
             cid = tup.config["configurable"]["checkpoint_id"]
-            state = plain(graph.get_state({"configurable": {
-                "thread_id": thread, "checkpoint_ns": "", "checkpoint_id": cid}}).values)
+            state = plain((await face.aget_state({"configurable": {
+                "thread_id": thread, "checkpoint_ns": "", "checkpoint_id": cid}})).values)
+            where = "%s …%s" % (thread, cid[-12:])
             for how, count in counts.items():
-                run = common.show(path, thread, "", cid, *(["--fold"] if how else []))
-                fold.check(t, count, "%s …%s" % (thread, cid[-12:]), run, state,
-                           [x for x in NAMES if x in state])
+                run = common.show(store, thread, "", cid, *(["--fold"] if how else []))
+                fold.check(t, count, where, run, state, [x for x in NAMES if x in state])
+                if not how:
+                    check_rows(t, where, run, state)
             t.add("checkpoints")
     return counts
 
 
-def one(t, seed, folder):
+async def one(t, seed, folder):
     path = folder / "store.db"
     with SqliteSaver.from_conn_string(str(path)) as saver:
-        graphs = {}
-        for number in range(THREADS):
-            thread = "t%d" % number
-            graphs[thread] = build("%s/%d" % (seed, number))(saver)
-            r = random.Random("%s %d turns" % (seed, number))
-            for k in range(TURNS):
-                try:
-                    turn(graphs[thread], thread, r, k)
-                except Exception as e:          # what the library refuses is not judged here
-                    t.add("turns that raised " + type(e).__name__)
-        return compared(t, path, graphs, saver)
+        async def face_of(make):
+            return freshgraphs.sync_face(make(saver))
+
+        async def read_list(config):
+            return [*saver.list(config)]
+
+        faces = await fill(t, face_of, seed)
+        return await compared(t, path, faces, read_list)
 
 
 def main(seeds):
@@ -157,7 +208,7 @@ def main(seeds):
     for seed in seeds:
         t = common.Tally()
         with tempfile.TemporaryDirectory(prefix="ckpt-delta-") as d:
-            counts = one(t, seed, pathlib.Path(d))
+            counts = asyncio.run(one(t, seed, pathlib.Path(d)))
         if t.count["checkpoints"] < 300:
             t.fail("size", "only %d checkpoints" % t.count["checkpoints"])
         for how in False, True:
