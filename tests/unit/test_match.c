@@ -79,6 +79,16 @@ static const struct {
 			M("\xc4\x01"
 			  "x"),
 			V("bytes", "x"), 1 },
+	{ "a bytearray and the object of it in a container", V("bytearray", "x"),
+			M("\xc7\x17\x00\x93\xa8"
+			  "builtins\xa9"
+			  "bytearray\xc4\x01x"),
+			1 },
+	{ "another one", V("bytearray", "y"),
+			M("\xc7\x17\x00\x93\xa8"
+			  "builtins\xa9"
+			  "bytearray\xc4\x01x"),
+			0 },
 	{ "a text and a number", J("\"5\""), J("5"), 0 },
 	{ "a list in any header", M("\x92\x01\x02"), M("\xdd\0\0\0\x02\x01\xcc\x02"), 1 },
 	{ "a list in JSON", M("\x92\x01\x02"), J("[1, 2]"), 1 },
