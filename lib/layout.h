@@ -59,9 +59,9 @@ struct layout {
 	const char *heads;
 	/* Rows (channel, version, type, body): $1 thread, $2 ns, $3 [{"c":channel,"v":version},…] */
 	const char *blob_rows;
-	/* The same of the $4 checkpoints from id $3 on, without those of $5, and whether the body
-	   is given: only $6 bytes of them are. NULL: there is no such order. */
-	const char *blobs_ahead;
+	/* Rows (thread, ns, id, channel, version, type, body): each blob once, in the order of the
+	   checkpoints that name it first; $1 and $2 are bounds or NULL. NULL: no such order. */
+	const char *blob_stream;
 	/* Rows (id, bytes of blobs it was the first to name, bytes of all it names): $1 $2 */
 	const char *blob_sizes;
 	/* Rows (type, body) of Sends that checkpoint $3's parent left for it: $1 $2 $3 = parent */

@@ -249,10 +249,12 @@ static int declare(struct pg_conn *c, struct pg_cursor *cur, const char *sql,
 }
 
 /* Sums over many rows are few rows. Asked for without a cursor, several processes of the server
- * may share the work. */
+ * may share the work. Not where sums are only a part of it, in parentheses. */
 static bool is_summary(const char *sql)
 {
-	return strstr(sql, " GROUP BY ") != NULL;
+	const char *grouped = strstr(sql, " GROUP BY ");
+
+	return grouped && !strchr(grouped, ')');
 }
 
 static int take_all(struct pg_conn *c, struct pg_cursor *cur, const char *sql,

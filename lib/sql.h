@@ -27,7 +27,7 @@ struct sql_store {
 	const char *write_cols[WRITE_COLS];
 	const char *blob_cols[BLOB_COLS];
 	const char *stray_writes, *stray_blobs;
-	const char *samples, *heads, *blob_rows, *blobs_ahead, *blob_sizes,
+	const char *samples, *heads, *blob_rows, *blob_stream, *blob_sizes,
 			*sends; /* or NULL */
 };
 
@@ -92,7 +92,10 @@ int sql_writes(struct sql_store *, struct ckpt_checkpoint *, bool bodies, struct
 
 /* ---- values kept apart (sql_blobs.c) ---- */
 struct blob_cache; /* of one thread and namespace: blobs are shared by many checkpoints */
-struct blob_cache *blob_cache_new(bool upwards); /* of a scan by ascending id */
+struct blob_cache *blob_cache_new(void);
+/* The scan goes on by ascending id: let the blobs come by in that order. */
+int blob_cache_follow(
+		struct blob_cache *, struct sql_store *, const struct ckpt_key *bounds);
 void blob_cache_free(struct blob_cache *);
 /* Give the channels of a split checkpoint their blobs; bodies live until the next call. */
 int sql_blobs(struct sql_store *, struct blob_cache *, struct ckpt_checkpoint *,

@@ -13,15 +13,12 @@
 
 #define CACHE_MOST ((size_t)32 << 20)
 #define CACHE_BLOBS 4096
-#define AHEAD_BYTES (4 << 20)
-#define STRIDE_LEAST 8
-#define STRIDE_MOST 128
+#define STREAM_COLS 7 /* thread, ns, id; channel, version, type, body */
 
 struct blob {
 	char *text; /* channel, version, type, body; one allocation */
 	size_t channel_n, version_n, type_n, body_n;
-	bool null;  /* SQL NULL: an `empty` row */
-	bool later; /* it is there, but was too large to be read ahead */
+	bool null; /* SQL NULL: an `empty` row */
 	uint64_t hash;
 	uint64_t used; /* the checkpoint that named it last */
 };
@@ -40,21 +37,28 @@ struct blob_cache {
 	struct size_row *sizes;
 	size_t nsizes, capsizes;
 	bool sized;
-	/* A scan that goes on upwards has what the next checkpoints name read in one go: of this
-	   many all that is there is known. */
-	bool upwards;
-	int64_t ahead, stride;
+	/* A scan that goes on upwards has all blobs come by in the order in which they are first
+	   named, so that what did not come is not there; unless some had to be forgotten. */
+	bool upwards, forgot, waits;
+	struct cursor *stream;
+	struct cell row[STREAM_COLS]; /* if it waits: the next one's, of a later checkpoint */
 };
 
-struct blob_cache *blob_cache_new(bool upwards)
+struct blob_cache *blob_cache_new(void)
 {
-	struct blob_cache *c = calloc(1, sizeof(*c));
+	return calloc(1, sizeof(struct blob_cache));
+}
 
-	if (c) {
-		c->upwards = upwards;
-		c->stride = STRIDE_LEAST;
-	}
-	return c;
+int blob_cache_follow(
+		struct blob_cache *c, struct sql_store *s, const struct ckpt_key *bounds)
+{
+	struct cell args[3];
+
+	if (!s->blob_stream)
+		return 0;
+	sql_key_cells(args, bounds);
+	c->upwards = sql_query(&c->stream, s, s->blob_stream, args, 2) == 0;
+	return s->base.err->code;
 }
 
 static void forget(struct blob_cache *c, uint64_t before)
@@ -76,6 +80,7 @@ void blob_cache_free(struct blob_cache *c)
 {
 	if (!c)
 		return;
+	sql_done(c->stream);
 	forget(c, UINT64_MAX);
 	free(c->blobs);
 	free(c->sizes);
@@ -96,10 +101,10 @@ static int turn_to(
 		c->ns = arena_copy(&c->names, key->ns, err);
 		c->nsizes = 0;
 		c->sized = false;
-		c->ahead = 0;
+		c->forgot = false;
 	} else if (c->bytes > CACHE_MOST || c->n > CACHE_BLOBS) {
 		forget(c, c->now - 1);
-		c->ahead = 0;
+		c->forgot = true;
 	}
 	return err->code;
 }
@@ -145,13 +150,13 @@ static struct blob *add_blob(struct blob_cache *c, struct ckpt_error *err)
 	return &c->blobs[c->n++];
 }
 
-static int keep(struct blob_cache *c, const struct cell row[static 4], bool later,
+static int keep(struct blob_cache *c, const struct cell row[static 4],
 		struct ckpt_error *err)
 {
 	struct blob *b = find(c, row[0].v, row[1].v);
 	struct ckpt_buf text = { 0 };
 
-	if (b && (!b->later || later))
+	if (b)
 		return 0;
 	for (size_t i = 0; i < 4; i++)
 		ckpt_buf_add(&text, row[i].v.p, row[i].v.n);
@@ -159,10 +164,7 @@ static int keep(struct blob_cache *c, const struct cell row[static 4], bool late
 		ckpt_buf_free(&text);
 		return ckpt_fail(err, CKPT_ENOMEM, "out of memory");
 	}
-	if (b)
-		free(b->text);
-	else
-		b = add_blob(c, err);
+	b = add_blob(c, err);
 	if (!b) {
 		ckpt_buf_free(&text);
 		return err->code;
@@ -173,7 +175,6 @@ static int keep(struct blob_cache *c, const struct cell row[static 4], bool late
 		.type_n = row[2].v.n,
 		.body_n = row[3].v.n,
 		.null = row[3].kind == CELL_NULL,
-		.later = later,
 		.hash = hash_of(row[0].v, row[1].v),
 		.used = c->now };
 	c->bytes += b->body_n;
@@ -204,52 +205,44 @@ static int fetch(struct sql_store *s, struct blob_cache *c, const struct ckpt_ke
 	if (sql_query(&cur, s, s->blob_rows, args, 3) < 0)
 		return s->base.err->code;
 	while ((rc = sql_next(cur, row, 4)) > 0 && rc >= 0) {
-		if (keep(c, row, false, s->base.err) < 0)
+		if (keep(c, row, s->base.err) < 0)
 			break;
 	}
 	sql_done(cur);
 	return s->base.err->code;
 }
 
-/* What the next checkpoints of the namespace name, but for what the last one had already. */
-static int read_ahead(
-		struct sql_store *s, struct blob_cache *c, const struct ckpt_key *key)
+static int part_cmp(const struct cell *row, const struct ckpt_key *key)
 {
-	struct ckpt_buf known = { 0 };
-	struct cell args[6], row[5];
-	struct cursor *cur;
-	size_t before = c->bytes;
-	int64_t each;
+	int d = ckpt_view_cmp(row[0].v, key->thread);
 
-	for (size_t i = 0; i < c->n; i++) {
-		const struct blob *b = &c->blobs[i];
+	d = d ? d : ckpt_view_cmp(row[1].v, key->ns);
+	return d ? d : ckpt_view_cmp(row[2].v, key->id);
+}
 
-		if (b->used + 1 >= c->now)
-			add_pair(&known, (struct ckpt_view){ b->text, b->channel_n },
-					(struct ckpt_view){ b->text + b->channel_n,
-							b->version_n });
+/* Keep what came by up to this checkpoint, if it is of this namespace. */
+static int follow(struct sql_store *s, struct blob_cache *c, const struct ckpt_key *key)
+{
+	struct ckpt_error *err = s->base.err;
+	int rc = 0;
+
+	while (!err->code && c->stream) {
+		if (!c->waits)
+			rc = sql_next(c->stream, c->row, STREAM_COLS);
+		c->waits = rc > 0 || c->waits;
+		if (!c->waits) {
+			sql_done(c->stream);
+			c->stream = NULL;
+		} else if (part_cmp(c->row, key) > 0) {
+			break;
+		} else {
+			c->waits = false;
+			if (ckpt_view_eq(c->row[0].v, key->thread) &&
+					ckpt_view_eq(c->row[1].v, key->ns))
+				keep(c, c->row + 3, err);
+		}
 	}
-	ckpt_buf_puts(&known, known.n ? "]" : "[]");
-	sql_key_cells(args, key);
-	args[3] = (struct cell){ .kind = CELL_INT, .i = c->stride };
-	args[4] = (struct cell){ .kind = CELL_TEXT, .v = ckpt_buf_view(&known) };
-	args[5] = (struct cell){ .kind = CELL_INT, .i = AHEAD_BYTES };
-	if (known.failed)
-		ckpt_fail(s->base.err, CKPT_ENOMEM, "out of memory");
-	else if (sql_query(&cur, s, s->blobs_ahead, args, 6) == 0) {
-		while (sql_next(cur, row, 5) > 0 &&
-				keep(c, row, !row[4].i, s->base.err) == 0)
-			;
-		sql_done(cur);
-	}
-	ckpt_buf_free(&known);
-	c->ahead = c->stride;
-	each = (int64_t)(c->bytes - before) / c->stride + 1;
-	c->stride = AHEAD_BYTES * 3 / 4 / each; /* the next may be larger */
-	c->stride = c->stride < STRIDE_LEAST  ? STRIDE_LEAST
-	            : c->stride > STRIDE_MOST ? STRIDE_MOST
-	                                      : c->stride;
-	return s->base.err->code;
+	return err->code;
 }
 
 static int give(struct sql_store *s, struct ckpt_value *v, struct blob *b,
@@ -272,18 +265,14 @@ int sql_blobs(struct sql_store *s, struct blob_cache *c, struct ckpt_checkpoint 
 	int rc = turn_to(c, &out->key, s->base.err);
 	bool known;
 
-	if (rc == 0 && c->upwards && s->blobs_ahead && !c->ahead)
-		rc = read_ahead(s, c, &out->key);
-	known = c->ahead > 0;
-	c->ahead -= known;
+	if (rc == 0 && c->upwards)
+		rc = follow(s, c, &out->key);
+	known = c->upwards && !c->forgot;
 	for (size_t i = 0; i < out->nvalues && rc == 0; i++) {
 		const struct ckpt_value *v = &values[i];
-		const struct blob *b =
-				v->version.p ? find(c, v->channel,
-							       row_version(v->version))
-					     : NULL;
 
-		if (v->version.p && (b ? b->later : !known))
+		if (v->version.p && !known &&
+				!find(c, v->channel, row_version(v->version)))
 			add_pair(&wanted, v->channel, row_version(v->version));
 	}
 	ckpt_buf_puts(&wanted, "]");

@@ -179,7 +179,8 @@ static int start(struct sql_scan *s)
 static bool goes_upwards(const struct ckpt_pick *p)
 {
 	return p->rows == CKPT_WHOLE && !p->descending && !p->newest && !p->key.id.p &&
-	       !p->upto.p && !p->limit;
+	       !p->from.p && !p->upto.p && !p->limit && p->depth == CKPT_VALUES &&
+	       !p->apart;
 }
 
 int sql_scan(struct ckpt_scan **out, struct ckpt_store *store,
@@ -194,11 +195,14 @@ int sql_scan(struct ckpt_scan **out, struct ckpt_store *store,
 	s->pick = *pick;
 	if (s->pick.rows != CKPT_WHOLE && s->pick.depth < CKPT_KEYS)
 		s->pick.depth = CKPT_KEYS;
-	s->cache = sql_of(store)->has_blobs ? blob_cache_new(goes_upwards(pick)) : NULL;
+	s->cache = sql_of(store)->has_blobs ? blob_cache_new() : NULL;
 	if (sql_of(store)->has_blobs && !s->cache)
 		ckpt_fail(store->err, CKPT_ENOMEM, "out of memory");
 	if (store->err->code || sql_bare_wanted(s) < 0 || start(s) < 0 ||
-			write_merge_new(&s->merge, s) < 0) {
+			write_merge_new(&s->merge, s) < 0 ||
+			(s->cache && goes_upwards(pick) &&
+					blob_cache_follow(s->cache, sql_of(store),
+							&pick->key) < 0)) {
 		sql_scan_done(&s->base);
 		return store->err->code;
 	}
