@@ -8,6 +8,7 @@
 #include "cmd.h"
 
 #define DU_PARTS 3
+#define DU_GUESSES 256
 
 struct du_part { /* of a key; bytes that came as BLOB are another key than as TEXT */
 	struct ckpt_view v;
@@ -16,6 +17,7 @@ struct du_part { /* of a key; bytes that came as BLOB are another key than as TE
 
 struct du_row {
 	size_t key, key_n; /* in `keys` */
+	uint64_t hash;     /* of the first part */
 	int64_t bytes, checkpoints, duplicates;
 };
 
@@ -24,6 +26,7 @@ struct du_sums {
 	size_t n, cap, parts;
 	size_t *slots, nslots; /* open addressing: 1 + index of a row */
 	struct ckpt_buf keys, scratch;
+	size_t guesses[DU_GUESSES]; /* likewise, of keys of one part met before */
 };
 /* The row of a key, made if it is new; NULL without memory. Lives until the next call. */
 struct du_row *du_row(struct du_sums *, const struct du_part *key);
@@ -35,8 +38,9 @@ struct du_seen { /* digests of the values met */
 	uint64_t (*slots)[2];
 	size_t n, nslots;
 };
-/* 1 if the channel had a value of the same bytes before, 0 if not, < 0 without memory. */
-int du_seen(struct du_seen *, struct ckpt_view channel, struct ckpt_view bytes);
+/* 1 if the channel, by its hash, had a value of the same bytes before, 0 if not, < 0 without
+ * memory. */
+int du_seen(struct du_seen *, uint64_t channel, struct ckpt_view bytes);
 
 enum du_by { BY_THREAD, BY_NS, BY_CHANNEL, BY_TYPE, BY_CHECKPOINT };
 struct du {

@@ -14,28 +14,29 @@ static int no_memory(struct du *d)
 	return ckpt_fail(&d->cli->err, CKPT_ENOMEM, "out of memory");
 }
 
-/* The row of a key of the kind that is asked for. */
-static struct du_row *row_of(struct du *d, const struct ckpt_key *k,
-		struct ckpt_view channel, struct ckpt_view type)
+static struct du_row *row_of(struct du *d, const struct du_part *key)
 {
-	const struct du_part key[DU_PARTS] = {
-		{ k->thread, k->blob & CKPT_BLOB_THREAD },
-		{ k->ns, k->blob & CKPT_BLOB_NS },
-		{ k->id, k->blob & CKPT_BLOB_ID },
-	};
-	const struct du_part one = { d->by == BY_CHANNEL ? channel : type, false };
-	bool values = d->by == BY_CHANNEL || d->by == BY_TYPE;
-	struct du_row *row = du_row(&d->sums, values ? &one : key);
+	struct du_row *row = du_row(&d->sums, key);
 
 	if (!row)
 		no_memory(d);
 	return row;
 }
 
-static int add(struct du *d, const struct ckpt_key *k, struct ckpt_view channel,
-		struct ckpt_view type, int64_t bytes)
+static struct du_row *row_of_key(struct du *d, const struct ckpt_key *k)
 {
-	struct du_row *row = row_of(d, k, channel, type);
+	const struct du_part key[DU_PARTS] = {
+		{ k->thread, k->blob & CKPT_BLOB_THREAD },
+		{ k->ns, k->blob & CKPT_BLOB_NS },
+		{ k->id, k->blob & CKPT_BLOB_ID },
+	};
+
+	return row_of(d, key);
+}
+
+static int add(struct du *d, const struct ckpt_key *k, int64_t bytes)
+{
+	struct du_row *row = row_of_key(d, k);
 
 	if (!row)
 		return CKPT_ENOMEM;
@@ -43,19 +44,31 @@ static int add(struct du *d, const struct ckpt_key *k, struct ckpt_view channel,
 	return 0;
 }
 
-/* A value: its bytes, and once more where the channel had the same before. */
-static int add_value(struct du *d, struct ckpt_view channel, struct ckpt_view type,
-		struct ckpt_view body, int64_t bytes)
+static struct du_row *row_of_value(
+		struct du *d, struct ckpt_view channel, struct ckpt_view type)
 {
-	static const struct ckpt_key none = { 0 };
-	int again = body.p ? du_seen(&d->seen, channel, body) : 0;
-	struct du_row *row = again < 0 ? NULL : row_of(d, &none, channel, type);
+	const struct du_part key = { d->by == BY_CHANNEL ? channel : type, false };
 
-	if (!row)
-		return no_memory(d);
+	return row_of(d, &key);
+}
+
+/* A value: its bytes, and once more where the channel had the same before. NULL without memory. */
+static struct du_row *add_value(struct du *d, struct ckpt_view channel,
+		struct ckpt_view type, struct ckpt_view body, int64_t bytes)
+{
+	struct du_row *row = row_of_value(d, channel, type);
+	uint64_t hash = !row || d->by == BY_CHANNEL ? 0 : ckpt_hash(channel);
+	int again = 0;
+
+	if (row && body.p)
+		again = du_seen(&d->seen, d->by == BY_CHANNEL ? row->hash : hash, body);
+	if (!row || again < 0) {
+		no_memory(d);
+		return NULL;
+	}
 	row->bytes += bytes;
 	row->duplicates += again ? bytes : 0;
-	return 0;
+	return row;
 }
 
 /* The tag as it is stored, also where a key opened the row. */
@@ -71,11 +84,9 @@ static struct ckpt_view stored_type(
 
 /* ---- lengths alone -------------------------------------------------------------------------- */
 
-#define NONE ((struct ckpt_view){ 0 })
-
 static int see_lengths(struct du *d, const struct ckpt_checkpoint *c)
 {
-	struct du_row *row = row_of(d, &c->key, NONE, NONE);
+	struct du_row *row = row_of_key(d, &c->key);
 
 	if (!row)
 		return CKPT_ENOMEM;
@@ -87,37 +98,39 @@ static int see_lengths(struct du *d, const struct ckpt_checkpoint *c)
 
 static int see_write_length(struct du *d, const struct ckpt_checkpoint *c)
 {
-	return add(d, &c->key, NONE, NONE, c->writes_size);
+	return add(d, &c->key, c->writes_size);
 }
 
 static int see_blob_length(struct du *d, const struct ckpt_checkpoint *c)
 {
-	return add(d, &c->key, NONE, NONE, c->blobs_all);
+	return add(d, &c->key, c->blobs_all);
 }
 
 /* A blob counts to the checkpoint that was first to name it. */
 static int see_new_blobs(struct du *d, const struct ckpt_checkpoint *c)
 {
-	return c->blobs_new ? add(d, &c->key, NONE, NONE, c->blobs_new) : 0;
+	return c->blobs_new ? add(d, &c->key, c->blobs_new) : 0;
 }
 
 /* ---- values --------------------------------------------------------------------------------- */
 
+#define NONE ((struct ckpt_view){ 0 })
+
 static int see_channels(struct du *d, const struct ckpt_checkpoint *c,
 		struct ckpt_view type, int64_t *rest)
 {
-	int rc = 0;
-
-	for (size_t i = 0; i < c->nvalues && rc == 0; i++) {
+	for (size_t i = 0; i < c->nvalues; i++) {
 		const struct ckpt_value *v = &c->values[i];
 		int64_t n = v->place == CKPT_INLINE ? (int64_t)v->body.n : 0;
+		struct du_row *row =
+				add_value(d, v->channel, type, n ? v->body : NONE, n);
 
-		rc = add_value(d, v->channel, type, n ? v->body : NONE, n);
-		if (rc == 0 && d->by == BY_CHANNEL)
-			row_of(d, &c->key, v->channel, type)->checkpoints++;
+		if (!row)
+			return CKPT_ENOMEM;
+		row->checkpoints += d->by == BY_CHANNEL;
 		*rest -= n;
 	}
-	return rc;
+	return 0;
 }
 
 static int see_values(struct du *d, const struct ckpt_checkpoint *c)
@@ -136,16 +149,18 @@ static int see_values(struct du *d, const struct ckpt_checkpoint *c)
 	d->unsplit += whole && rest;
 	if (!whole)
 		rc = see_channels(d, c, type, &rest);
-	row = rc == 0 ? row_of(d, &c->key, NONE, type) : NULL;
+	row = rc == 0 ? row_of_value(d, NONE, type) : NULL;
 	if (row) {
 		row->bytes += rest;
 		row->checkpoints++;
-		rc = add(d, &c->key, NONE, CKPT_META_TYPE, meta);
+		row = row_of_value(d, NONE, CKPT_META_TYPE);
 	}
+	if (row)
+		row->bytes += meta;
 	if (text.failed)
-		rc = no_memory(d);
+		no_memory(d);
 	ckpt_buf_free(&text);
-	return row ? rc : d->cli->err.code;
+	return d->cli->err.code;
 }
 
 static int see_write(struct du *d, const struct ckpt_checkpoint *c)
@@ -153,11 +168,13 @@ static int see_write(struct du *d, const struct ckpt_checkpoint *c)
 	const struct ckpt_write *w = c->writes;
 	struct ckpt_buf text = { 0 };
 	struct ckpt_view type = stored_type(&text, w->type, w->lock);
-	int rc = text.failed ? no_memory(d)
-	                     : add_value(d, w->channel, type, w->body, w->size);
 
+	if (text.failed)
+		no_memory(d);
+	else
+		add_value(d, w->channel, type, w->body, w->size);
 	ckpt_buf_free(&text);
-	return rc;
+	return d->cli->err.code;
 }
 
 static int see_blob(struct du *d, const struct ckpt_checkpoint *c)
@@ -165,11 +182,13 @@ static int see_blob(struct du *d, const struct ckpt_checkpoint *c)
 	const struct ckpt_value *v = c->values;
 	struct ckpt_buf text = { 0 };
 	struct ckpt_view type = stored_type(&text, v->type, v->lock);
-	int rc = text.failed ? no_memory(d)
-	                     : add_value(d, v->channel, type, v->body, c->blobs_all);
 
+	if (text.failed)
+		no_memory(d);
+	else
+		add_value(d, v->channel, type, v->body, c->blobs_all);
 	ckpt_buf_free(&text);
-	return rc;
+	return d->cli->err.code;
 }
 
 /* ---- passes --------------------------------------------------------------------------------- */

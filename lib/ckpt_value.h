@@ -71,8 +71,9 @@ void ckpt_delta_free(struct ckpt_delta *);
 int ckpt_delta_unversioned(struct ckpt_buf *names, struct ckpt_store *,
 		const struct ckpt_checkpoint *);
 uint64_t ckpt_hash(struct ckpt_view); /* XXH3, for comparing in memory */
-/* XXH3 of 128 bits, for telling the values of channels apart among very many. */
-void ckpt_digest(uint64_t out[static 2], struct ckpt_view channel, struct ckpt_view bytes);
+/* XXH3 of 128 bits, for telling values apart among very many: those of one channel, as its hash
+ * goes into it. */
+void ckpt_digest(uint64_t out[static 2], uint64_t channel, struct ckpt_view bytes);
 /* Which language wrote a container: CKPT_PYTHON, CKPT_JS or 0 (VALUES). */
 unsigned ckpt_writer(const struct ckpt_checkpoint *);
 /* Is a class on LangGraph's list of types that its strict mode revives? */

@@ -53,6 +53,15 @@ static struct ckpt_value *list_add(struct split *s, struct list *l)
 	return &l->v[l->n++];
 }
 
+/* Names that begin alike are common, that are as long and end alike are not. */
+static inline bool same_name(struct ckpt_view a, struct ckpt_view b)
+{
+	const char *p = a.p, *q = b.p;
+
+	return a.n == b.n &&
+	       (!a.n || (p[a.n - 1] == q[a.n - 1] && memcmp(p, q, a.n) == 0));
+}
+
 /* JSON strings with escapes live in the reader's scratch only: keep them. */
 static struct ckpt_view keep(struct split *s, struct ckpt_view v)
 {
@@ -141,18 +150,14 @@ static int read_entries(struct split *s, struct list *to, bool versions)
 			return s->err->code;
 		v->channel = keep(s, key.s);
 		start = s->r.at;
-		rc = reader_skip(&s->r, &raw);
-		if (rc < 0) /* what is left of it: shown as corrupt, with its offset */
-			raw = (struct ckpt_view){ start, (size_t)(s->r.end - start) };
-		if (versions) {
-			if (rc >= 0 && !s->bare)
-				v->version = version_text(s, raw);
-			v->place = CKPT_EMPTY;
-		} else {
+		rc = reader_skip(&s->r, versions ? &raw : &v->body);
+		v->place = versions ? CKPT_EMPTY : CKPT_INLINE;
+		if (!versions)
 			v->type = s->type;
-			v->body = raw;
-			v->place = CKPT_INLINE;
-		}
+		else if (rc >= 0 && !s->bare)
+			v->version = version_text(s, raw);
+		if (rc < 0 && !versions) /* its rest: shown as corrupt, with its offset */
+			v->body = (struct ckpt_view){ start, (size_t)(s->r.end - start) };
 		if (rc < 0)
 			return rc;
 	}
@@ -187,9 +192,9 @@ static int read_member(
 	const uint8_t *start = s->r.base + key->at;
 	struct ckpt_view value;
 
-	if (ckpt_view_eq(key->s, CKPT_LIT("channel_values")))
+	if (same_name(key->s, CKPT_LIT("channel_values")))
 		return read_entries(s, &s->values, false);
-	if (ckpt_view_eq(key->s, CKPT_LIT("channel_versions"))) {
+	if (same_name(key->s, CKPT_LIT("channel_versions"))) {
 		/* the versions stay in the skeleton as well: it is the container but for values */
 		int rc = read_entries(s, &s->versions, true);
 
@@ -245,7 +250,7 @@ static struct ckpt_value *find(
 	size_t lo = 0, hi = n;
 
 	if (n <= FEW) {
-		while (n && !ckpt_view_eq(list[n - 1]->channel, channel))
+		while (n && !same_name(list[n - 1]->channel, channel))
 			n--;
 		return n ? list[n - 1] : NULL;
 	}
@@ -285,9 +290,13 @@ static int merge(struct split *s, struct ckpt_checkpoint *out)
 	for (size_t i = 0; i < n + nversions; i++) {
 		struct ckpt_value *v = i < n ? &s->values.v[i] : &s->versions.v[i - n];
 		struct ckpt_value *value = find(values, n, v->channel), *to;
-		struct ckpt_value *version = find(versions, nversions, v->channel);
+		struct ckpt_value *version = NULL;
 
-		if (i < n ? value != v : value || version != v)
+		if (i < n ? value != v : value != NULL)
+			continue;
+		if (i >= n || !s->bare)
+			version = find(versions, nversions, v->channel);
+		if (i >= n && version != v)
 			continue;
 		to = list_add(s, &all);
 		if (!to)

@@ -54,8 +54,9 @@ const struct layout layout_langgraph_sqlite = {
 	.stray_writes = "NOT EXISTS (SELECT 1 FROM {checkpoints} AS c WHERE "
 			"c.thread_id = w.thread_id AND c.checkpoint_ns = w.checkpoint_ns "
 			"AND c.checkpoint_id = w.checkpoint_id)",
-	/* evenly spread over the rowids */
-	.samples = "WITH span AS (SELECT min(rowid) AS a, max(rowid) AS z FROM {checkpoints}), "
+	/* evenly spread over the rowids; both ends in one SELECT would be looked for in all rows */
+	.samples = "WITH span AS (SELECT (SELECT min(rowid) FROM {checkpoints}) AS a, "
+		   "(SELECT max(rowid) FROM {checkpoints}) AS z), "
 		   "step(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM step WHERE i < 6) "
 		   "SELECT type, CASE WHEN type = 'json' OR type IS NULL THEN checkpoint END "
 		   "FROM step, span JOIN {checkpoints} AS c ON c.rowid = (SELECT rowid FROM "

@@ -179,6 +179,23 @@ static int read_head(struct reader *r, struct token *out)
 	return 1;
 }
 
+/* What nearly all names are. */
+static inline bool short_text(struct reader *r, struct token *out)
+{
+	size_t n;
+
+	if (r->at == r->end || *r->at < 0xa0 || *r->at >= 0xc0)
+		return false;
+	n = *r->at & 0x1fu;
+	if (n >= (size_t)(r->end - r->at))
+		return false; /* the long way says why */
+	out->kind = TOKEN_STR;
+	out->at = (size_t)(r->at - r->base);
+	out->s = (struct ckpt_view){ r->at + 1, n };
+	r->at += 1 + n;
+	return true;
+}
+
 static int next_token(struct reader *r, struct token *out)
 {
 	struct reader_level *level = &r->levels[r->depth];
@@ -191,7 +208,7 @@ static int next_token(struct reader *r, struct token *out)
 		return 1;
 	}
 	level->left--;
-	rc = read_head(r, out);
+	rc = short_text(r, out) ? 1 : read_head(r, out);
 	if (rc < 0 || (out->kind != TOKEN_ARRAY && out->kind != TOKEN_MAP))
 		return rc;
 	if (reader_enter(r, out->kind, out->kind == TOKEN_MAP ? 2 * out->n : out->n))
@@ -199,12 +216,21 @@ static int next_token(struct reader *r, struct token *out)
 	return 1;
 }
 
-/* Small numbers and short texts, which most values are; true: one was passed over. */
-static inline bool skip_short(struct reader *r)
+/* Small numbers, short texts and heads of small containers, which most values are; true: one was
+ * passed over, and `todo` has what it holds. */
+static inline bool skip_short(struct reader *r, uint64_t *todo)
 {
 	uint8_t c = *r->at;
 	size_t n;
 
+	if (c >= 0x80 && c < 0xa0) {
+		n = c < 0x90 ? 2 * (c & 0x0fu) : c & 0x0fu;
+		if (n >= (size_t)(r->end - r->at))
+			return false; /* the long way says why */
+		r->at++;
+		*todo += n;
+		return true;
+	}
 	if (c < 0x80 || c >= 0xe0 || c == 0xc0) {
 		r->at++;
 		return true;
@@ -216,7 +242,7 @@ static inline bool skip_short(struct reader *r)
 	else
 		return false;
 	if (n > (size_t)(r->end - r->at))
-		return false; /* the long way says why */
+		return false;
 	r->at += n;
 	return true;
 }
@@ -236,7 +262,7 @@ static int skip_value(struct reader *r, struct ckpt_view *out)
 
 		if (todo > (uint64_t)(r->end - r->at))
 			return reader_fail(r, "ends early", (size_t)(r->at - r->base));
-		if (skip_short(r))
+		if (skip_short(r, &todo))
 			continue;
 		token = (struct token){ 0 };
 		if (read_head(r, &token) < 0)

@@ -294,31 +294,33 @@ static int sqlite_query(struct cursor **out, struct conn *conn, const char *sql,
 	return 0;
 }
 
+/* The value is looked up once, where each sqlite3_column_… would do so anew. Such a value is for
+ * one thread alone, as our connections are. */
 static void fill(sqlite3_stmt *st, int at, struct cell *cell)
 {
-	int type = sqlite3_column_type(st, at);
+	sqlite3_value *value = sqlite3_column_value(st, at);
 
 	*cell = (struct cell){ 0 };
-	switch (type) {
+	switch (sqlite3_value_type(value)) {
 	case SQLITE_NULL:
 		return;
 	case SQLITE_BLOB:
 		cell->kind = CELL_BLOB;
-		cell->v.p = sqlite3_column_blob(st, at);
+		cell->v.p = sqlite3_value_blob(value);
 		break;
 	case SQLITE_INTEGER:
 		cell->kind = CELL_INT;
-		cell->i = sqlite3_column_int64(st, at);
+		cell->i = sqlite3_value_int64(value);
 		return;
 	case SQLITE_FLOAT:
 		cell->kind = CELL_REAL;
-		cell->v.p = sqlite3_column_text(st, at);
+		cell->v.p = sqlite3_value_text(value);
 		break;
 	default:
 		cell->kind = CELL_TEXT;
-		cell->v.p = sqlite3_column_text(st, at);
+		cell->v.p = sqlite3_value_text(value);
 	}
-	cell->v.n = (size_t)sqlite3_column_bytes(st, at);
+	cell->v.n = (size_t)sqlite3_value_bytes(value);
 	if (!cell->v.p)
 		cell->v = (struct ckpt_view){ "", 0 };
 }

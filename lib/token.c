@@ -73,19 +73,16 @@ int reader_next(struct reader *r, struct token *out)
 
 int reader_skip(struct reader *r, struct ckpt_view *out)
 {
-	struct ckpt_view span = { NULL, 0 };
-	int rc;
+	struct ckpt_view unused;
 
-	if (out)
-		*out = span;
+	if (!out)
+		out = &unused;
+	*out = (struct ckpt_view){ NULL, 0 };
 	if (r->why)
 		return failure(r);
 	if (!settle(r))
 		return reader_fail(r, "ends early", (size_t)(r->at - r->base));
-	rc = r->ops->skip(r, &span);
-	if (out && rc == 0)
-		*out = span;
-	return rc;
+	return r->ops->skip(r, out); /* leaves it alone where it fails */
 }
 
 int reader_push(struct reader *r, struct ckpt_view span)
