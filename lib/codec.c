@@ -280,16 +280,18 @@ static struct ckpt_value **sorted(struct split *s, const struct list *l)
 /* One list: values with their versions, then versions without a value; of twins the last. */
 static int merge(struct split *s, struct ckpt_checkpoint *out)
 {
-	struct list all = { 0 };
 	size_t n = s->values.n, nversions = s->versions.n;
 	struct ckpt_value **values = sorted(s, &s->values),
 			  **versions = sorted(s, &s->versions);
+	struct ckpt_value *to =
+			arena_take(s->arena, (n + nversions + 1) * sizeof(*to), s->err);
 
-	if (!values || !versions)
+	if (!values || !versions || !to)
 		return s->err->code;
+	out->values = to;
 	for (size_t i = 0; i < n + nversions; i++) {
 		struct ckpt_value *v = i < n ? &s->values.v[i] : &s->versions.v[i - n];
-		struct ckpt_value *value = find(values, n, v->channel), *to;
+		struct ckpt_value *value = find(values, n, v->channel);
 		struct ckpt_value *version = NULL;
 
 		if (i < n ? value != v : value != NULL)
@@ -298,15 +300,12 @@ static int merge(struct split *s, struct ckpt_checkpoint *out)
 			version = find(versions, nversions, v->channel);
 		if (i >= n && version != v)
 			continue;
-		to = list_add(s, &all);
-		if (!to)
-			return s->err->code;
 		*to = *v;
 		if (version)
 			to->version = version->version;
+		to++;
 	}
-	out->values = all.v;
-	out->nvalues = all.n;
+	out->nvalues = (size_t)(to - out->values);
 	return 0;
 }
 

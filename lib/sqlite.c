@@ -295,15 +295,15 @@ static int sqlite_query(struct cursor **out, struct conn *conn, const char *sql,
 }
 
 /* The value is looked up once, where each sqlite3_column_… would do so anew. Such a value is for
- * one thread alone, as our connections are. */
-static void fill(sqlite3_stmt *st, int at, struct cell *cell)
+ * one thread alone, as our connections are. False: it is empty, or memory failed. */
+static bool fill(sqlite3_stmt *st, int at, struct cell *cell)
 {
 	sqlite3_value *value = sqlite3_column_value(st, at);
 
 	*cell = (struct cell){ 0 };
 	switch (sqlite3_value_type(value)) {
 	case SQLITE_NULL:
-		return;
+		return true;
 	case SQLITE_BLOB:
 		cell->kind = CELL_BLOB;
 		cell->v.p = sqlite3_value_blob(value);
@@ -311,7 +311,7 @@ static void fill(sqlite3_stmt *st, int at, struct cell *cell)
 	case SQLITE_INTEGER:
 		cell->kind = CELL_INT;
 		cell->i = sqlite3_value_int64(value);
-		return;
+		return true;
 	case SQLITE_FLOAT:
 		cell->kind = CELL_REAL;
 		cell->v.p = sqlite3_value_text(value);
@@ -321,14 +321,17 @@ static void fill(sqlite3_stmt *st, int at, struct cell *cell)
 		cell->v.p = sqlite3_value_text(value);
 	}
 	cell->v.n = (size_t)sqlite3_value_bytes(value);
-	if (!cell->v.p)
-		cell->v = (struct ckpt_view){ "", 0 };
+	if (cell->v.p)
+		return true;
+	cell->v = (struct ckpt_view){ "", 0 };
+	return false;
 }
 
 static int sqlite_next(struct cursor *cursor, struct cell *cells, size_t ncells)
 {
 	struct sqlite_cursor *cur = (struct sqlite_cursor *)(void *)cursor;
 	struct sqlite_conn *c = sqlite_conn_of(cur->base.conn);
+	bool all = true;
 	int rc;
 
 	if (c->base.err->code)
@@ -341,8 +344,8 @@ static int sqlite_next(struct cursor *cursor, struct cell *cells, size_t ncells)
 	if (rc != SQLITE_ROW)
 		return sqlite_fault(c, rc, "cannot read store");
 	for (size_t i = 0; i < ncells; i++)
-		fill(cur->stmt, (int)i, &cells[i]);
-	if (sqlite3_errcode(c->db) == SQLITE_NOMEM)
+		all = fill(cur->stmt, (int)i, &cells[i]) && all;
+	if (!all && sqlite3_errcode(c->db) == SQLITE_NOMEM)
 		return sqlite_fault(c, SQLITE_NOMEM, "cannot read store");
 	return 1;
 }
