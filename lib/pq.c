@@ -68,7 +68,6 @@ static const struct meaning {
 	{ "57014", CKPT_EINTERRUPTED, NULL },
 	{ "57P04", CKPT_ECONNECT, NULL },
 	{ "57", CKPT_EBUSY, "the server is going down or coming up; try again" },
-	{ "25006", CKPT_EREFUSED, NULL },
 	{ "25P", CKPT_EBUSY, "a time limit of the server ended the transaction" },
 	{ "53200", CKPT_ENOMEM, NULL },
 	{ "53100", CKPT_EIO, NULL },
@@ -215,6 +214,11 @@ int pq_fault(struct pg_conn *c, const PGresult *res)
 	code = m->code;
 	if (code == CKPT_EINTERRUPTED && strstr(message, "timeout"))
 		code = CKPT_EBUSY;
+	if (c->writing && strcmp(state, "25006") == 0) {
+		fail(c, CKPT_EREFUSED, doing(c), message);
+		ckpt_hint(c->base.err, "this server is a standby, or reads only");
+		return c->base.err->code;
+	}
 	fail(c, code, doing(c), message);
 	if (m->hint)
 		ckpt_hint(c->base.err, "%s", m->hint);

@@ -52,6 +52,9 @@ int sqlite_fault(struct sqlite_conn *c, int rc, const char *doing)
 			break;
 		}
 	}
+	/* a schema that is damaged may ask for any amount of memory */
+	if (code == CKPT_ENOMEM && c->opening)
+		code = CKPT_ECORRUPT;
 	ckpt_fail(c->base.err, code, "%s '%s': %s", doing,
 			c->file.shown ? c->file.shown : "",
 			c->db ? sqlite3_errmsg(c->db) : sqlite3_errstr(rc));
@@ -204,6 +207,7 @@ static int sqlite_open(struct conn **out, const char *where,
 		return ckpt_fail(err, CKPT_ENOMEM, "out of memory");
 	c->base.driver = &sqlite_driver;
 	c->base.err = err;
+	c->opening = true;
 	for (int tries = 0; try_open(c, where, config) < 0 && side_files_vanished(c) &&
 			    tries < OPEN_TRIES;
 			tries++)
@@ -213,6 +217,7 @@ static int sqlite_open(struct conn **out, const char *where,
 		return err->code;
 	}
 	c->base.tentative = c->file.how == SQLITE_QUIET;
+	c->opening = false;
 	*out = &c->base;
 	return 0;
 }

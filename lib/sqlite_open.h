@@ -39,6 +39,7 @@ struct sqlite_conn {
 	sqlite3_stmt *idle
 			[SQLITE_IDLE]; /* statements to use again: a scan repeats a few */
 	unsigned next_idle;
+	bool opening;
 };
 
 static inline struct sqlite_conn *sqlite_conn_of(struct conn *c)
