@@ -31,11 +31,17 @@
 			    "channel:text type:text blob:bytea", \
 		.optional = "task_path:text", .may_lack = true, \
 	}
+/* Older transactions first, in each its rows as they lie: the order in which they were written, until
+ * a row is updated, which moves it to the end. */
+#define WRITTEN \
+	"age(xmin)::int8 * -4294967296 + (((ctid::text::point)[0]::int8 & 2097151) << " \
+	"11) " \
+	"+ (ctid::text::point)[1]::int8"
 #define WRITE_COLUMNS \
 	{ \
 		[WCOL_TASK] = "task_id", [WCOL_IDX] = "idx", [WCOL_CHANNEL] = "channel", \
 		[WCOL_TYPE] = "type", [WCOL_PATH] = "{task_path|''::text}", \
-		[WCOL_SIZE] = "octet_length(blob)", [WCOL_SEQ] = "0::int8", \
+		[WCOL_SIZE] = "octet_length(blob)", [WCOL_SEQ] = WRITTEN, \
 		[WCOL_BODY] = "blob", \
 	}
 #define STRAY_WRITES(id) \
