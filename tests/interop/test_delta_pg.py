@@ -113,9 +113,10 @@ def check_broken(t, store, names, ids, execute, blobs=True):
     t.add("stores broken")
 
 
-def broken(t, database):
+def broken(t, database, blobs=True):
     ids = [(k[0], k[2]) for k in sorted(database.rows().parent)]
-    check_broken(t, database.store(), delta.NAMES, ids, lambda sql: postgres.psql(database.name, sql))
+    check_broken(t, database.store(), delta.NAMES, ids,
+                 lambda sql: postgres.psql(database.name, sql), blobs)
 
 
 def main(seeds):
