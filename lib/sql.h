@@ -1,7 +1,8 @@
 /*
  * sql.h - the SQL backend: sql.c opens and describes, sql_layout.c finds the tables in what
  * sql_catalog.c says there is, sql_scan.c reads rows, sql_writes.c their pending writes,
- * sql_blobs.c values kept apart, sql_rows.c writes and blobs for themselves, sql_space.c sizes.
+ * sql_blobs.c values kept apart, sql_rows.c writes and blobs for themselves, sql_bare.c only what
+ * takes room, sql_space.c sizes.
  */
 #ifndef SQL_H
 #define SQL_H

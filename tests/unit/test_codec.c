@@ -11,12 +11,32 @@
 static struct arena arena;
 static struct ckpt_error err;
 
+static size_t unlike; /* containers of which codec_values said something else */
+
+static bool same_values(const struct ckpt_checkpoint *whole, struct ckpt_view body)
+{
+	struct ckpt_checkpoint c = { .type = whole->type, .time = CKPT_UNKNOWN };
+	bool same = codec_values(&c, body, &arena, &err) == 0 &&
+	            c.nvalues == whole->nvalues && c.opaque.p == whole->opaque.p &&
+	            c.broken_why == whole->broken_why && c.trailing == whole->trailing &&
+	            !c.skeleton.p && c.time == CKPT_UNKNOWN;
+
+	for (size_t i = 0; same && i < c.nvalues; i++) {
+		const struct ckpt_value *a = &c.values[i], *b = &whole->values[i];
+
+		same = ckpt_view_eq(a->channel, b->channel) && a->place == b->place &&
+		       a->body.p == b->body.p && a->body.n == b->body.n && !a->version.p;
+	}
+	return same;
+}
+
 static struct ckpt_checkpoint split(const char *type, struct ckpt_view body)
 {
 	struct ckpt_checkpoint c = { .type = ckpt_view_of(type), .time = CKPT_UNKNOWN };
 
 	err = (struct ckpt_error){ 0 };
 	codec_split(&c, body, &arena, &err);
+	unlike += !same_values(&c, body);
 	return c;
 }
 
@@ -321,6 +341,7 @@ int main(void)
 	times_and_writers();
 	many();
 	mutations((uint64_t)time(NULL));
+	ok(!unlike, "codec_values finds the same channels and values in all of them");
 	arena_free(&arena);
 	return done();
 }
