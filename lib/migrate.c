@@ -9,6 +9,8 @@
 #include "migrate.h"
 #include "row.h"
 
+#define RETRIES 5
+
 void migrate_progress(struct migrate *m, const char *phase)
 {
 	if (m->how->progress)
@@ -83,116 +85,6 @@ static int look_at(struct migrate *m, const struct ckpt_checkpoint *c)
 		return 0;
 	m->sum->quarantined++;
 	return plan_reject(m, &c->key);
-}
-
-/* ---- copying ------------------------------------------------------------------------------------ */
-
-/* A batch that is large enough ends here; the next one begins. */
-static int next_batch(struct migrate *m)
-{
-	struct target *t = m->target;
-	int rc;
-
-	if (!t->ops->full(t))
-		return 0;
-	rc = t->ops->commit(t);
-	return rc < 0 ? rc : t->ops->begin(t);
-}
-
-static int put(struct migrate *m, const struct ckpt_checkpoint *c,
-		const struct convert_out *out, bool careful)
-{
-	struct target *t = m->target;
-	int rc = 0;
-
-	for (size_t i = 0; i < out->nblobs && rc >= 0; i++)
-		rc = t->ops->blob(t, &c->key, &out->blobs[i], careful);
-	if (rc >= 0)
-		rc = t->ops->checkpoint(t, c, out, careful);
-	for (size_t i = 0; i < out->nwrites && rc >= 0; i++)
-		rc = t->ops->write(t, &c->key, &out->writes[i], careful);
-	return rc < 0 ? rc : next_batch(m);
-}
-
-static int reject(struct migrate *m, const struct ckpt_checkpoint *c,
-		const struct convert_out *out)
-{
-	struct ckpt_care care = { .key = c->key, .action = CKPT_CARE_QUARANTINE };
-
-	for (size_t i = 0; i < out->ncares; i++) {
-		if (out->cares[i].action != CONVERT_CANNOT)
-			continue;
-		care.code = out->cares[i].code;
-		care.channel = out->cares[i].channel;
-		care.detail = out->cares[i].detail;
-		break;
-	}
-	return m->how->reject(m->how->arg, c, &care);
-}
-
-static int copy_one(struct migrate *m, const struct ckpt_checkpoint *c)
-{
-	const struct planned *there = plan_thread(&m->plan, &c->key);
-	bool replace = false;
-	struct convert_out out;
-	int rc = convert_next(m->convert, &out, c, &m->arena);
-
-	if (rc < 0)
-		return rc;
-	if (out.cannot)
-		return reject(m, c, &out);
-	if (there && !plan_key(&m->plan, there, &c->key, &replace)) {
-		m->sum->skipped++;
-		return 0;
-	}
-	if (replace)
-		rc = m->target->ops->drop(m->target, c, &out);
-	return rc < 0 ? rc : put(m, c, &out, there != NULL);
-}
-
-/* Both keep values in blobs: those go as the rows they are, whoever names them, if anybody does. */
-static int copy_blobs(struct migrate *m)
-{
-	const struct ckpt_pick pick = { .depth = CKPT_VALUES, .rows = CKPT_BLOB_ROWS };
-	struct ckpt_checkpoint c;
-	struct ckpt_scan *scan;
-	int rc = ckpt_scan_open(&scan, m->source, &pick);
-
-	while (rc >= 0 && (rc = ckpt_scan_next(scan, &c)) > 0) {
-		const struct planned *there = plan_thread(&m->plan, &c.key);
-		const struct ckpt_value *v = c.values;
-		const struct convert_blob b = { v->channel, row_version(v->version),
-			v->type, v->body };
-
-		rc = there && !there->n ? 0
-		                        : m->target->ops->blob(m->target, &c.key, &b,
-							  there != NULL);
-		if (rc >= 0)
-			rc = next_batch(m);
-	}
-	ckpt_scan_close(scan);
-	return rc;
-}
-
-/* Writes of checkpoints that are not there: the library shows them to nobody, but an application
- * may be about to write the checkpoint. */
-static int copy_strays(struct migrate *m)
-{
-	const struct ckpt_pick pick = { .depth = CKPT_VALUES, .rows = CKPT_STRAY_WRITES };
-	struct ckpt_checkpoint c;
-	struct ckpt_scan *scan;
-	int rc = ckpt_scan_open(&scan, m->source, &pick);
-
-	while (rc >= 0 && (rc = ckpt_scan_next(scan, &c)) > 0) {
-		if (m->how->wanted && !m->how->wanted(m->how->arg, &c))
-			continue;
-		for (size_t i = 0; i < c.nwrites && rc >= 0; i++)
-			rc = m->target->ops->write(m->target, &c.key, &c.writes[i], true);
-		if (rc >= 0)
-			rc = next_batch(m);
-	}
-	ckpt_scan_close(scan);
-	return rc;
 }
 
 /* ---- the phases --------------------------------------------------------------------------------- */
@@ -304,24 +196,26 @@ static int copy(struct migrate *m)
 	int rc = target_open(&m->target, m->name, &config, m->err);
 
 	t = m->target;
+	m->lost = rc == CKPT_EBUSY || rc == CKPT_ECONNECT;
 	if (rc >= 0)
 		rc = t->ops->begin(t);
 	if (rc >= 0 && m->blob_rows)
-		rc = copy_blobs(m);
+		rc = migrate_copy_blobs(m);
 	if (rc >= 0)
-		rc = for_each(m, copy_one, "copy");
+		rc = for_each(m, migrate_copy_one, "copy");
 	if (rc >= 0)
-		rc = copy_strays(m);
+		rc = migrate_copy_strays(m);
 	if (rc >= 0)
 		rc = t->ops->commit(t);
 	if (rc >= 0)
 		rc = t->ops->settle(t);
 	if (t) {
-		m->sum->fresh = t->fresh;
-		m->sum->checkpoints = t->done.checkpoints;
-		m->sum->writes = t->done.writes;
-		m->sum->blobs = t->done.blobs;
-		m->sum->bytes = t->done.bytes;
+		m->lost |= t->lost;
+		m->sum->fresh |= t->fresh;
+		m->sum->checkpoints += t->done.checkpoints;
+		m->sum->writes += t->done.writes;
+		m->sum->blobs += t->done.blobs;
+		m->sum->bytes += t->done.bytes;
 	}
 	return rc;
 }
@@ -403,6 +297,52 @@ static int refuse(struct migrate *m)
 	return m->err->code;
 }
 
+/* Seconds go by, unless somebody wants to stop. */
+static bool pause_for(const struct migrate *m, int seconds)
+{
+	const struct timespec tick = { 0, 100 * 1000000L };
+
+	for (int i = 0; i < seconds * 10; i++) {
+		if (m->config.stop && m->config.stop(m->config.arg))
+			return false;
+		nanosleep(&tick, NULL);
+	}
+	return true;
+}
+
+/* A server that went away mostly comes back. What it has by then is looked at again: whether the
+ * last batch arrived is not known. */
+static int copy_stubbornly(struct migrate *m)
+{
+	int rc = copy(m);
+
+	for (int i = 1; rc < 0 && m->lost && i <= RETRIES; i++) {
+		char line[200];
+		int64_t copied;
+
+		snprintf(line, sizeof(line), "%.120s; trying again in %d s (%d of %d)",
+				m->err->text, 1 << (i - 1), i, RETRIES);
+		if (m->config.note)
+			m->config.note(m->config.arg, line);
+		if (m->target)
+			m->target->ops->close(m->target);
+		m->target = NULL;
+		if (!pause_for(m, 1 << (i - 1)))
+			return rc;
+		*m->err = (struct ckpt_error){ 0 };
+		plan_forget(&m->plan);
+		copied = m->sum->checkpoints;
+		m->sum->skipped = 0;
+		rc = look_at_target(m);
+		m->lost = rc == CKPT_EBUSY || rc == CKPT_ECONNECT;
+		if (rc >= 0)
+			rc = copy(m);
+		/* what this run copied was not there already */
+		m->sum->skipped -= m->sum->skipped < copied ? m->sum->skipped : copied;
+	}
+	return rc;
+}
+
 static int run(struct migrate *m)
 {
 	int rc = ckpt_store_about(m->source, &m->about);
@@ -421,7 +361,7 @@ static int run(struct migrate *m)
 		rc = refuse(m);
 	if (rc < 0 || m->how->dry_run)
 		return rc;
-	rc = copy(m);
+	rc = copy_stubbornly(m);
 	if (rc >= 0 && m->how->verify != CKPT_VERIFY_NONE)
 		rc = migrate_verify(m);
 	if (rc >= 0)

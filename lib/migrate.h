@@ -1,5 +1,6 @@
 /*
- * migrate.h - the border between the files of migrate: migrate.c runs the phases, migrate_plan.c
+ * migrate.h - the border between the files of migrate: migrate.c runs the phases, migrate_copy.c
+ * writes, migrate_plan.c
  * finds out what the target has already, migrate_verify.c compares in the end. Internal.
  */
 #ifndef MIGRATE_H
@@ -53,12 +54,14 @@ struct migrate {
 	bool from_apart, to_apart; /* where source and target keep values */
 	bool blob_rows;            /* blobs are copied as rows, not by what names them */
 	bool paths;                /* the target's writes have a task_path */
+	bool lost;                 /* the target did not answer: it may do later */
 };
 
 /* What the target, open for reading, has of each of the source's threads. CKPT_ECORRUPT: a row
  * differs, and nothing says what to do then. */
 int plan_make(struct migrate *, struct ckpt_store *target);
 void plan_free(struct plan *);
+void plan_forget(struct plan *); /* what the target has; not what cannot be carried */
 /* NULL: the target has nothing of this thread. */
 const struct planned *plan_thread(const struct plan *, const struct ckpt_key *);
 /* Is this key to be copied into a thread that is there? `replace`: over what is there. */
@@ -68,6 +71,11 @@ bool plan_key(const struct plan *, const struct planned *, const struct ckpt_key
 /* Checkpoints that cannot be carried, as they come by key. */
 int plan_reject(struct migrate *, const struct ckpt_key *);
 bool plan_rejected(const struct migrate *, const struct ckpt_key *);
+
+/* Copy a checkpoint; all blobs as rows; all writes without a checkpoint. */
+int migrate_copy_one(struct migrate *, const struct ckpt_checkpoint *);
+int migrate_copy_blobs(struct migrate *);
+int migrate_copy_strays(struct migrate *);
 
 /* Compare both as they are now; CKPT_ECORRUPT: not all of it is in the target as it should be. */
 int migrate_verify(struct migrate *);

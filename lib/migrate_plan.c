@@ -30,6 +30,11 @@ void plan_free(struct plan *p)
 	*p = (struct plan){ 0 };
 }
 
+void plan_forget(struct plan *p)
+{
+	p->nthreads = p->nkeys = 0;
+}
+
 /* Bytes of another kind are another part, and come later, as in SQLite. */
 static int part_cmp(struct ckpt_view a, bool a_blob, struct ckpt_view b, bool b_blob)
 {

@@ -15,11 +15,8 @@ struct target_tally {
 struct target {
 	const struct target_ops *ops;
 	struct ckpt_error *err;
-	struct ckpt_store *
-			store; /* reads what is there, inside a batch; NULL while it is empty */
-	bool apart;            /* keeps values in blobs */
-	bool has_path;         /* writes have a task_path */
-	bool fresh;            /* was made just now: holds nothing */
+	bool fresh; /* its tables were made just now */
+	bool lost;  /* the connection failed or was busy: another one may do better */
 	struct target_tally
 			done; /* rows that were new to it, in batches that ended well */
 };

@@ -36,8 +36,12 @@ int target_progress(struct sql_target *t, const char *text, const struct cell *a
 
 int target_told(struct sql_target *t, int rc)
 {
-	if (t->own.code && !t->base.err->code)
+	if (t->own.code && !t->base.err->code) {
 		*t->base.err = t->own;
+		t->base.lost = t->server && !t->taken &&
+		               (t->own.code == CKPT_EBUSY ||
+					       t->own.code == CKPT_ECONNECT);
+	}
 	return t->base.err->code ? t->base.err->code : rc;
 }
 
@@ -66,6 +70,7 @@ static int send_batch(struct sql_target *t, struct put *put)
 				"AND "
 				"run = $2",
 				args, 2);
+	t->taken = rc == 0;
 	if (rc == 0)
 		rc = ckpt_fail(&t->own, CKPT_EBUSY,
 				"another ckpt took over this migration; it goes on "

@@ -16,6 +16,7 @@ struct sql_target {
 	struct sql_store *sql;
 	struct put *put, *spare; /* rows that come; rows on their way, or none */
 	bool server, open;       /* a transaction is open in this thread */
+	bool taken;              /* by another run */
 	pthread_t sender;
 	bool sending;
 	int64_t added[PUT_TABLES], bytes; /* of the batch on its way */

@@ -1,0 +1,114 @@
+/*
+ * migrate_copy.c - what is written of a checkpoint, of blobs that go as rows, and of writes whose
+ * checkpoint is not there; and what a target that has some of it already is spared.
+ */
+#include "migrate.h"
+#include "row.h"
+
+/* A batch that is large enough ends here; the next one begins. */
+static int next_batch(struct migrate *m)
+{
+	struct target *t = m->target;
+	int rc;
+
+	if (!t->ops->full(t))
+		return 0;
+	rc = t->ops->commit(t);
+	return rc < 0 ? rc : t->ops->begin(t);
+}
+
+static int put(struct migrate *m, const struct ckpt_checkpoint *c,
+		const struct convert_out *out, bool careful)
+{
+	struct target *t = m->target;
+	int rc = 0;
+
+	for (size_t i = 0; i < out->nblobs && rc >= 0; i++)
+		rc = t->ops->blob(t, &c->key, &out->blobs[i], careful);
+	if (rc >= 0)
+		rc = t->ops->checkpoint(t, c, out, careful);
+	for (size_t i = 0; i < out->nwrites && rc >= 0; i++)
+		rc = t->ops->write(t, &c->key, &out->writes[i], careful);
+	return rc < 0 ? rc : next_batch(m);
+}
+
+static int reject(struct migrate *m, const struct ckpt_checkpoint *c,
+		const struct convert_out *out)
+{
+	struct ckpt_care care = { .key = c->key, .action = CKPT_CARE_QUARANTINE };
+
+	for (size_t i = 0; i < out->ncares; i++) {
+		if (out->cares[i].action != CONVERT_CANNOT)
+			continue;
+		care.code = out->cares[i].code;
+		care.channel = out->cares[i].channel;
+		care.detail = out->cares[i].detail;
+		break;
+	}
+	return m->how->reject(m->how->arg, c, &care);
+}
+
+int migrate_copy_one(struct migrate *m, const struct ckpt_checkpoint *c)
+{
+	const struct planned *there = plan_thread(&m->plan, &c->key);
+	bool replace = false;
+	struct convert_out out;
+	int rc = convert_next(m->convert, &out, c, &m->arena);
+
+	if (rc < 0)
+		return rc;
+	if (out.cannot)
+		return reject(m, c, &out);
+	if (there && !plan_key(&m->plan, there, &c->key, &replace)) {
+		m->sum->skipped++;
+		return 0;
+	}
+	if (replace)
+		rc = m->target->ops->drop(m->target, c, &out);
+	return rc < 0 ? rc : put(m, c, &out, there != NULL);
+}
+
+/* Both keep values in blobs: those go as the rows they are, whoever names them, if anybody does. */
+int migrate_copy_blobs(struct migrate *m)
+{
+	const struct ckpt_pick pick = { .depth = CKPT_VALUES, .rows = CKPT_BLOB_ROWS };
+	struct ckpt_checkpoint c;
+	struct ckpt_scan *scan;
+	int rc = ckpt_scan_open(&scan, m->source, &pick);
+
+	while (rc >= 0 && (rc = ckpt_scan_next(scan, &c)) > 0) {
+		const struct planned *there = plan_thread(&m->plan, &c.key);
+		const struct ckpt_value *v = c.values;
+		const struct convert_blob b = { v->channel, row_version(v->version),
+			v->type, v->body };
+
+		rc = there && !there->n ? 0
+		                        : m->target->ops->blob(m->target, &c.key, &b,
+							  there != NULL);
+		if (rc >= 0)
+			rc = next_batch(m);
+	}
+	ckpt_scan_close(scan);
+	return rc;
+}
+
+/* Writes of checkpoints that are not there: the library shows them to nobody, but an application
+ * may be about to write the checkpoint. */
+int migrate_copy_strays(struct migrate *m)
+{
+	const struct ckpt_pick pick = { .depth = CKPT_VALUES, .rows = CKPT_STRAY_WRITES };
+	struct ckpt_checkpoint c;
+	struct ckpt_scan *scan;
+	int rc = ckpt_scan_open(&scan, m->source, &pick);
+
+	while (rc >= 0 && (rc = ckpt_scan_next(scan, &c)) > 0) {
+		if (m->how->wanted && !m->how->wanted(m->how->arg, &c))
+			continue;
+		for (size_t i = 0; i < c.nwrites && rc >= 0; i++)
+			rc = m->target->ops->write(m->target, &c.key, &c.writes[i], true);
+		if (rc >= 0)
+			rc = next_batch(m);
+	}
+	ckpt_scan_close(scan);
+	return rc;
+}
