@@ -21,7 +21,7 @@ WARN := -Wall -Wextra -Wshadow -Wconversion -Wsign-conversion -Wstrict-prototype
 	-Wmissing-prototypes -Wvla
 BASE := -std=c11 -D_GNU_SOURCE -DXXH_INLINE_ALL= -I/usr/include/postgresql $(WARN) \
 	-MMD -MP $(CPPFLAGS)
-LIBS := -lsqlite3 -lnettle
+LIBS := -lsqlite3 -lnettle -pthread
 SAN := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
 
 lib := $(wildcard lib/*.c)

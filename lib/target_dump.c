@@ -229,7 +229,7 @@ int dump_target_open(struct target **out, const struct store_name *name,
 		ckpt_fail(err, CKPT_ENOMEM, "out of memory");
 	} else if (strcmp(t->name, "-") == 0) {
 		ckpt_fail(err, CKPT_EUSAGE,
-				"an archive is written to a file, not to stdout");
+				"an archive is written to a file, not to a pipe");
 	} else {
 		unlink(t->part); /* of a run that did not come to its end */
 		t->fd = open(t->part,

@@ -184,6 +184,8 @@ def main(folder, scale):
     if os.environ.get("PGHOST"):
         import measure_pg
         measure_pg.bench_postgres(t, scale)
+        import measure_migrate
+        measure_migrate.bench_migrate(t, path, scale, folder)
     bench_peak(t)
     print("user+system time (pg: wall time first), medians of %d runs in turn; scale %g; "
           "load %.1f on %d cores" % (RUNS, scale, os.getloadavg()[0], os.cpu_count()))

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Speed and memory of list, show and diff against sqlite3, psql, the real savers and hard limits: one
+# Speed and memory of ckpt's commands against sqlite3, psql, the real savers and hard limits: one
 # table, on stdout and in build/bench/result.txt. Fails if a row misses what is wanted. PostgreSQL's
 # rows come from a server of our own, whose stores are made each time (half a minute).
 #
@@ -32,6 +32,7 @@ export TOPLEVEL=build/bench/toplevel
 export WALK="$python tests/bench/walk.py" WALK_PG="$python tests/bench/walk_pg.py"
 export DIFF_PEER="$python tests/bench/diff_peer.py"
 export CHECK_WALK=build/bench/walk CHECK_PEER="$python tests/bench/check_peer.py"
+export PUT_PEER="$python tests/bench/put_peer.py" INSERT_PEER="$python tests/bench/insert_peer.py"
 export STORES_PG="$python tests/bench/stores_pg.py"
 status=0
 tests/pg/with-server.sh python3 tests/bench/measure.py "$stores" "$scale" \
