@@ -97,6 +97,33 @@ static void warn_chain(struct shown *s, const char *name, const struct ckpt_delt
 				name, ckpt_show_name(id, ckpt_buf_view(&d->seed)));
 }
 
+/* What other readers, or the run that wrote it, may have had another value of. */
+static int warn_doubts(
+		struct shown *s, struct ckpt_view channel, const struct ckpt_delta *d)
+{
+	struct ckpt_buf at = { 0 };
+	char name[200], id[200];
+	int rc;
+
+	ckpt_show_name(name, channel);
+	if (d->moved.n)
+		show_warn(s,
+				"channel %s: the parallel writes on %s are replayed in "
+				"the order of today's LangGraph; releases before "
+				"checkpoint-sqlite 3.1.2 and checkpoint-postgres 3.2.0 "
+				"replay them in another and can load another value",
+				name, ckpt_show_name(id, ckpt_buf_view(&d->moved)));
+	rc = ckpt_delta_mixed(&at, s->cli->store, &s->c, channel, d);
+	if (rc > 0)
+		show_warn(s,
+				"channel %s: branches part at %s, and no snapshot "
+				"keeps them apart: what LangGraph loads here has writes "
+				"of another branch in it",
+				name, ckpt_show_name(id, ckpt_buf_view(&at)));
+	ckpt_buf_free(&at);
+	return rc < 0 ? rc : 0;
+}
+
 static void warn(struct shown *s, struct ckpt_view channel, const struct ckpt_delta *d)
 {
 	const char *plural = d->writes == 1 ? "" : "s";
@@ -127,7 +154,7 @@ int show_delta(struct shown *s, size_t i, struct ckpt_buf *to)
 {
 	struct show_delta *d = &s->deltas[i];
 	struct ckpt_render r = show_render(s);
-	int rc = 0;
+	int rc = 0, doubt = 0;
 
 	if (!d->made) {
 		/* a preview shortens by itself; a value cut to its size would be no value */
@@ -136,12 +163,15 @@ int show_delta(struct shown *s, size_t i, struct ckpt_buf *to)
 				s->c.values[i].channel, &r, s->o->fold, &d->how);
 		d->made = true;
 		s->corrupt |= rc == CKPT_ECORRUPT;
-		if (show_wants(s, s->c.values[i].channel))
+		if (show_wants(s, s->c.values[i].channel)) {
 			warn(s, s->c.values[i].channel, &d->how);
+			if (rc >= 0 || rc == CKPT_ECORRUPT)
+				doubt = warn_doubts(s, s->c.values[i].channel, &d->how);
+		}
 	}
 	if (to)
 		ckpt_buf_add(to, d->text.p, d->text.n);
-	return rc < 0 && rc != CKPT_ECORRUPT ? rc : 0;
+	return rc < 0 && rc != CKPT_ECORRUPT ? rc : doubt;
 }
 
 const char *show_delta_note(const struct shown *s, size_t i)

@@ -58,6 +58,8 @@ struct ckpt_delta {
 	struct ckpt_buf missing; /* the parent that is named but not in the store; n 0: none */
 	bool ring;               /* the parents come round again */
 	bool lost;               /* of the stored value only PostgreSQL's mark is left */
+	struct ckpt_buf moved; /* where parallel writes had another order in older readers */
+	struct ckpt_buf bases; /* for ckpt_delta_mixed: checkpoints with writes, as text */
 };
 /* The value of a channel without one, from its chain of parents: appended as JSON. With `fold`
  * as a guess where nothing is certain. CKPT_ECORRUPT: something of it cannot be decoded, or is
@@ -66,6 +68,11 @@ int ckpt_delta_value(struct ckpt_buf *to, struct ckpt_store *,
 		const struct ckpt_checkpoint *, struct ckpt_view channel,
 		struct ckpt_render *, bool fold, struct ckpt_delta *out);
 void ckpt_delta_free(struct ckpt_delta *);
+/* Are there writes among those just read that belong to another branch, as where a fork was made
+ * before LangGraph sealed forks with a snapshot? 1: `at` becomes the checkpoint they lie on. */
+int ckpt_delta_mixed(struct ckpt_buf *at, struct ckpt_store *,
+		const struct ckpt_checkpoint *, struct ckpt_view channel,
+		const struct ckpt_delta *);
 /* Delta channels of JavaScript that have no version here, and may hold something all the same:
  * names are added, each with a NUL behind it. */
 int ckpt_delta_unversioned(struct ckpt_buf *names, struct ckpt_store *,

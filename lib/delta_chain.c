@@ -41,6 +41,8 @@ void ckpt_delta_free(struct ckpt_delta *d)
 {
 	ckpt_buf_free(&d->seed);
 	ckpt_buf_free(&d->missing);
+	ckpt_buf_free(&d->moved);
+	ckpt_buf_free(&d->bases);
 }
 
 /* ---- pieces ---------------------------------------------------------------------------------- */
@@ -146,10 +148,77 @@ static int take_seed(struct chain *ch, const struct ckpt_checkpoint *c)
 	return 0;
 }
 
+static int by_task(const void *a, const void *b)
+{
+	const struct ckpt_write *x = *(const struct ckpt_write *const *)a;
+	const struct ckpt_write *y = *(const struct ckpt_write *const *)b;
+	int d = ckpt_view_cmp(x->task, y->task);
+
+	return d ? d : (x->idx > y->idx) - (x->idx < y->idx);
+}
+
+/* Before checkpoint-sqlite 3.1.2 and checkpoint-postgres 3.2.0 the path of a task did not count
+ * in the order. Where that makes another sequence of values, note the checkpoint. */
+static int note_moved(struct chain *ch, const struct ckpt_checkpoint *c)
+{
+	const struct ckpt_write **now, **before;
+	size_t n = 0;
+	bool sorted = true, moved = false;
+
+	if (ch->out->moved.n || c->nwrites < 2)
+		return 0;
+	now = calloc(c->nwrites * 2, sizeof(*now));
+	if (!now)
+		return out_of_memory(ch);
+	before = now + c->nwrites;
+	for (size_t i = 0; i < c->nwrites; i++) {
+		if (!ckpt_view_eq(c->writes[i].channel, ch->channel))
+			continue;
+		now[n] = before[n] = &c->writes[i];
+		sorted = sorted && (n == 0 || by_task(&now[n - 1], &now[n]) <= 0);
+		n++;
+	}
+	if (!sorted)
+		qsort(before, n, sizeof(const struct ckpt_write *), by_task);
+	for (size_t i = 0; i < n && !sorted && !moved; i++)
+		moved = !ckpt_view_eq(now[i]->type, before[i]->type) ||
+		        !ckpt_view_eq(now[i]->body, before[i]->body);
+	if (moved)
+		ckpt_buf_add(&ch->out->moved, c->key.id.p, c->key.id.n);
+	free(now);
+	return 0;
+}
+
+static void add_base(struct ckpt_buf *to, struct ckpt_view v)
+{
+	ckpt_buf_add(to, v.p, v.n);
+	ckpt_buf_add(to, "", 1);
+}
+
+/* A checkpoint with writes: itself, whose parent it is on the way here, the channel's version. */
+static void note_base(struct chain *ch, const struct ckpt_checkpoint *c)
+{
+	struct ckpt_view child = ch->links[ch->nlinks - 2].id, version = { NULL, 0 };
+
+	for (size_t i = 0; i < c->nvalues; i++) {
+		if (ckpt_view_eq(c->values[i].channel, ch->channel))
+			version = c->values[i].version;
+	}
+	/* names with a NUL are nobody's branch */
+	if ((c->key.id.n && memchr(c->key.id.p, '\0', c->key.id.n)) ||
+			(child.n && memchr(child.p, '\0', child.n)) ||
+			(version.n && memchr(version.p, '\0', version.n)))
+		return;
+	add_base(&ch->out->bases, c->key.id);
+	add_base(&ch->out->bases, child);
+	add_base(&ch->out->bases, version);
+}
+
 /* The writes of one link, last first; what the last of all is decides early. */
 static int take_writes(struct chain *ch, const struct ckpt_checkpoint *c)
 {
-	bool first = ch->npieces == 0;
+	size_t before = ch->npieces;
+	bool first = before == 0;
 	struct fold_piece last, inner;
 	struct ckpt_buf text = { 0 };
 
@@ -158,6 +227,10 @@ static int take_writes(struct chain *ch, const struct ckpt_checkpoint *c)
 				add_piece(ch, &c->writes[i]) < 0)
 			return ch->store->err->code;
 	}
+	if (ch->npieces > before)
+		note_base(ch, c);
+	if (ch->npieces > before + 1 && note_moved(ch, c) < 0)
+		return ch->store->err->code;
 	if (first && ch->npieces && both(ch, &text, &last, &ch->pieces[0]))
 		ch->reset = fold_overwrite(&inner, &last) &&
 		            !ckpt_view_eq(inner.text, CKPT_LIT("null"));
@@ -349,7 +422,8 @@ int ckpt_delta_value(struct ckpt_buf *to, struct ckpt_store *store,
 	rc = walk(&ch, c);
 	out->writes = ch.npieces;
 	rc = rc < 0 ? rc : put_value(&ch, to, fold);
-	if (rc == 0 && (to->failed || out->seed.failed || out->missing.failed))
+	if (rc == 0 && (to->failed || out->seed.failed || out->missing.failed ||
+				       out->moved.failed || out->bases.failed))
 		rc = out_of_memory(&ch);
 	free(ch.links);
 	free(ch.pieces);

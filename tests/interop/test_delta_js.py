@@ -81,6 +81,7 @@ def folded(name, shown):
 def check_rows(t, where, run, state):
     """Raw rows, folded. Returns the channels that have none at all: no guess knows of what kind."""
     data, empty = run.json()["data"], []
+    delta.mixed(t, where, run)
     for name in delta.NAMES:
         value = data["values"].get(name)
         if not isinstance(value, dict) or "$delta" not in value:
@@ -109,10 +110,12 @@ def compared(t, store, answer):
 
 
 def expected(t, library):
-    """Did the graphs do what this is about? Only today's release says that its writes have versions."""
+    """Did the graphs do what this is about? Only today's release says that its writes have versions,
+    and only the older one mixes the writes of branches."""
     today = library == LIBRARIES[0]
     if t.count["checkpoints"] < LEAST or not t.count["stub roots"]:
         t.fail("size", common.totals(t.count))
+    t.equal("mixed branches", t.count["warnings of mixed branches"] > 0, not today)
     t.equal("delta_writes_versioned", t.count["delta_writes_versioned"] > 0, today)
 
 
