@@ -21,9 +21,9 @@ static const struct col cols[] = {
 	{ "code", "CODE", COL_TEXT, 0 },
 	{ "thread", "THREAD", COL_TEXT, 0 },
 	{ "ns", "NS", COL_TEXT, 0 },
-	{ "id", "ID", COL_TEXT, 0 },
+	{ "id", "ID", COL_TEXT, COL_TAIL },
 	{ "channel", "CHANNEL", COL_TEXT, 0 },
-	{ "detail", "DETAIL", COL_TEXT, 0 },
+	{ "detail", "DETAIL", COL_TEXT, COL_WRAP },
 	{ NULL, NULL, 0, 0 }
 };
 /* clang-format on */
@@ -91,13 +91,17 @@ static int run(struct cli *cli)
 	const struct check *o = cli->opts;
 	struct ckpt_check c = { .found = found, .arg = cli };
 	struct ckpt_view *threads = calloc(o->threads.n + 1, sizeof(*threads));
-	int rc = threads ? find_threads(cli, &c, threads)
-	                 : ckpt_fail(&cli->err, CKPT_ENOMEM, "out of memory");
+	int rc, summed;
+
+	rc = threads ? find_threads(cli, &c, threads)
+	             : ckpt_fail(&cli->err, CKPT_ENOMEM, "out of memory");
 
 	rc = rc < 0 ? rc : out_begin(cli, "check", "finding", cols, false);
 	rc = rc < 0 ? rc : ckpt_check(cli->store, &c);
-	rc = rc < 0 ? rc : sum_up(cli, &c);
 	free(threads);
+	/* also where it ended early: how far it came */
+	summed = sum_up(cli, &c);
+	rc = rc < 0 ? rc : summed;
 	if (rc < 0)
 		return rc;
 	return c.count[CKPT_ERROR] ? cli_exit_code(CKPT_ECORRUPT) : 0;
@@ -106,9 +110,8 @@ static int run(struct cli *cli)
 const struct cmd cmd_check = {
 	.name = "check",
 	.args = "",
-	.summary = "look for what is wrong: does every checkpoint load, is every "
-		   "reference "
-		   "whole?",
+	.summary = "look for what is wrong: checkpoints that do not load, lost "
+		   "references",
 	.opts = opts,
 	.size = sizeof(struct check),
 	.needs_store = true,

@@ -22,14 +22,14 @@ static const struct opt opts[] = {
 
 static const struct {
 	const char *one, *many;
-	struct { const char *key, *head; } part[DU_PARTS + 1];
+	struct { const char *key, *head; unsigned flags; } part[DU_PARTS + 1];
 } forms[] = {
 	[BY_THREAD] = { "thread", "threads", { { "thread", "THREAD" } } },
 	[BY_NS] = { "namespace", "namespaces", { { "thread", "THREAD" }, { "ns", "NS" } } },
 	[BY_CHANNEL] = { "channel", "channels", { { "channel", "CHANNEL" } } },
 	[BY_TYPE] = { "type", "types", { { "type", "TYPE" } } },
 	[BY_CHECKPOINT] = { "checkpoint", "checkpoints",
-		{ { "thread", "THREAD" }, { "ns", "NS" }, { "id", "CHECKPOINT" } } },
+		{ { "thread", "THREAD" }, { "ns", "NS" }, { "id", "CHECKPOINT", COL_TAIL } } },
 };
 /* clang-format on */
 
@@ -54,7 +54,8 @@ static void add_parts(struct view *v, const struct du *d)
 	for (size_t i = 0; i < d->sums.parts; i++)
 		add_col(v,
 				&(struct col){ forms[d->by].part[i].key,
-						forms[d->by].part[i].head, COL_TEXT, 0 },
+						forms[d->by].part[i].head, COL_TEXT,
+						forms[d->by].part[i].flags },
 				F_KEY + i);
 }
 
@@ -257,7 +258,7 @@ const struct cmd cmd_du = {
 	.name = "du",
 	.args = "[THREAD]",
 	.max_args = 1,
-	.summary = "what takes the room: bytes by thread, channel, type, ...",
+	.summary = "what takes the room: bytes by thread, channel or type",
 	.opts = opts,
 	.size = sizeof(struct options),
 	.complete = COMPLETE_THREAD,

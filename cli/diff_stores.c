@@ -103,15 +103,17 @@ static bool is_new(struct stores *s, const struct ckpt_difference *x, bool with_
 	return !same;
 }
 
+/* A name as wide as a line would hide what it is the heading of. */
 static void put_thread(struct stores *s, const struct ckpt_difference *x)
 {
 	struct cli *cli = s->d->cli;
+	size_t half = ((size_t)out_width(cli) - sizeof("thread  ns ") + 1) / 2;
 
 	ckpt_buf_addf(&s->line, "%sthread ", out_style(cli, "\033[1m"));
-	text_safe(&s->line, x->key.thread, 0);
+	text_safe(&s->line, x->key.thread, half);
 	if (x->key.ns.n) {
 		ckpt_buf_puts(&s->line, " ns ");
-		text_safe(&s->line, x->key.ns, 0);
+		text_safe(&s->line, x->key.ns, half);
 	}
 	ckpt_buf_addf(&s->line, "%s\n", out_style(cli, "\033[0m"));
 }
@@ -231,6 +233,7 @@ static int answer(struct stores *s)
 	                                        : difference_cols;
 	int rc = out_begin(s->d->cli, s->d->cli->cmd->name, "difference", cols, false);
 	struct ckpt_difference x;
+	int summed;
 
 	while (rc >= 0 && (rc = ckpt_match_next(s->match, &x)) > 0)
 		rc = put_row(s, &x);
@@ -238,7 +241,9 @@ static int answer(struct stores *s)
 		rc = put_stat(s);
 	if (rc >= 0 && (s->line.failed || s->last.failed || s->wanted.failed))
 		rc = ckpt_fail(&s->d->cli->err, CKPT_ENOMEM, "out of memory");
-	return rc < 0 ? rc : put_summary(s);
+	/* also where it ended early: what was compared until then */
+	summed = put_summary(s);
+	return rc < 0 ? rc : summed;
 }
 
 int diff_stores(struct diff *d)

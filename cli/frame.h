@@ -21,6 +21,7 @@ struct table {
 	size_t rows, ncells, room;
 	size_t width[TABLE_COLS];
 	bool fixed; /* heading printed, widths settled */
+	bool below; /* the column that wraps has lines of its own */
 };
 
 struct out {
@@ -88,7 +89,7 @@ struct man_look {
 };
 void man_format(struct ckpt_buf *to, const char *source, const struct man_look *);
 
-extern const struct cmd cmd_list, cmd_show, cmd_diff, cmd_check, cmd_migrate, cmd_du, cmd_help,
-		cmd_completion, cmd_doc, cmd_complete;
+extern const struct cmd cmd_list, cmd_show, cmd_diff, cmd_check, cmd_migrate, cmd_du,
+		cmd_help, cmd_completion, cmd_doc, cmd_complete;
 
 #endif

@@ -27,9 +27,11 @@ enum {
 	COL_LONG = 1, /* only with -l */
 	COL_NO_PORCELAIN =
 			2, /* not in the porcelain columns (JSON key only) unless -l adds it */
-	COL_NO_TEXT = 4, /* not in the table a person reads */
-	COL_RIGHT = 8,   /* right-aligned */
-	COL_NO_JSON = 16 /* only for people */
+	COL_NO_TEXT = 4,  /* not in the table a person reads */
+	COL_RIGHT = 8,    /* right-aligned */
+	COL_NO_JSON = 16, /* only for people */
+	COL_TAIL = 32,    /* where it does not fit its end is shown: ids */
+	COL_WRAP = 64     /* the last column: never cut, goes on in lines of its own */
 };
 
 struct col {

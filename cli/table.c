@@ -11,6 +11,8 @@
 
 #define GAP 2
 #define NARROWEST 8
+#define NARROWEST_TAIL 10 /* a short id and its heading */
+#define INDENT 4
 
 static bool shown(const struct out *out, const struct col *c)
 {
@@ -73,6 +75,69 @@ static void spaces(struct ckpt_buf *to, size_t n)
 		ckpt_buf_puts(to, " ");
 }
 
+/* The end of the character that begins at `at`. */
+static size_t next_char(struct ckpt_view v, size_t at)
+{
+	const unsigned char *p = v.p;
+
+	for (at++; at < v.n && (p[at] & 0xC0) == 0x80;)
+		at++;
+	return at;
+}
+
+static size_t char_width(struct ckpt_view v, size_t from, size_t to)
+{
+	return text_width((struct ckpt_view){ (const char *)v.p + from, to - from });
+}
+
+/* Bytes of v that fit into one line; a word goes to the next line whole. */
+static size_t line_length(struct ckpt_view v, size_t width)
+{
+	size_t at = 0, used = 0, word = 0;
+
+	while (at < v.n) {
+		size_t next = next_char(v, at);
+
+		used += char_width(v, at, next);
+		if (used > width && at)
+			return word ? word : at;
+		if (((const char *)v.p)[at] == ' ')
+			word = next;
+		at = next;
+	}
+	return at;
+}
+
+static void put_wrapped(
+		struct ckpt_buf *to, struct ckpt_view v, size_t width, size_t indent)
+{
+	while (v.n) {
+		size_t n = line_length(v, width);
+
+		text_safe(to, (struct ckpt_view){ v.p, n }, 0);
+		v = (struct ckpt_view){ (const char *)v.p + n, v.n - n };
+		if (v.n) {
+			ckpt_buf_puts(to, "\n");
+			spaces(to, indent);
+		}
+	}
+}
+
+/* Ids differ at their ends. */
+static void put_tail(struct ckpt_buf *to, struct ckpt_view v, size_t has, size_t width)
+{
+	size_t at = 0;
+
+	while (at < v.n && has + 1 > width) {
+		size_t next = next_char(v, at);
+
+		has -= char_width(v, at, next);
+		at = next;
+	}
+	ckpt_buf_puts(to, "…");
+	text_safe(to, (struct ckpt_view){ (const char *)v.p + at, v.n - at }, 0);
+}
+
 static void put_cell(struct cli *cli, const struct col *c, struct ckpt_view v,
 		size_t width, bool last)
 {
@@ -81,27 +146,78 @@ static void put_cell(struct cli *cli, const struct col *c, struct ckpt_view v,
 
 	if (right(c))
 		spaces(to, pad);
-	text_safe(to, v, shrinks(c) ? width : 0);
+	if (c->flags & COL_TAIL && has > width)
+		put_tail(to, v, has, width);
+	else
+		text_safe(to, v, shrinks(c) ? width : 0);
 	if (!last)
 		spaces(to, (right(c) ? 0 : pad) + GAP);
 }
 
-/* Make the widest text columns narrower until the table fits. */
+static bool can_shrink(const struct col *c, size_t width, bool tails)
+{
+	bool tail = c->flags & COL_TAIL;
+
+	return shrinks(c) && width > (tail ? NARROWEST_TAIL : NARROWEST) &&
+	       (tail || !tails);
+}
+
+static bool wraps(const struct col *const *cols, size_t n)
+{
+	return cols[n - 1]->flags & COL_WRAP;
+}
+
+static void put_row(struct cli *cli, const struct col *const *cols, size_t n,
+		const struct cell *cells)
+{
+	const struct table *t = &cli->out->table;
+	struct ckpt_buf *to = &cli->out->pending;
+	size_t whole = n - wraps(cols, n), indent = 0, room = (size_t)cli->out->width;
+
+	for (size_t i = 0; i < whole; i++) {
+		put_cell(cli, cols[i], cell_view(t, &cells[i]), t->width[i],
+				i + 1 == (t->below ? whole : n));
+		indent += t->width[i] + GAP;
+	}
+	if (whole < n) {
+		if (t->below) {
+			ckpt_buf_puts(to, "\n");
+			spaces(to, INDENT);
+			indent = INDENT;
+		}
+		put_wrapped(to, cell_view(t, &cells[whole]),
+				room > indent + NARROWEST ? room - indent : NARROWEST,
+				indent);
+	}
+	ckpt_buf_puts(to, "\n");
+}
+
+/* Make text columns narrower until the table fits: first ids, whose ends tell them apart, then
+ * the widest. A column that wraps gets lines of its own before that. */
 static void fit(struct table *t, const struct col *const *cols, size_t n, size_t room)
 {
-	size_t total = n ? GAP * (n - 1) : 0;
+	size_t total = GAP * (n - 1);
+	bool tails = true;
 
 	for (size_t i = 0; i < n; i++)
 		total += t->width[i];
+	if (total > room && n > 1 && wraps(cols, n)) {
+		t->below = true;
+		total -= t->width[--n] + GAP;
+	}
 	while (total > room) {
 		size_t widest = n;
 
 		for (size_t i = 0; i < n; i++)
-			if (shrinks(cols[i]) && t->width[i] > NARROWEST &&
+			if (can_shrink(cols[i], t->width[i], tails) &&
 					(widest == n || t->width[i] > t->width[widest]))
 				widest = i;
-		if (widest == n)
+		if (widest == n && !tails)
 			return;
+		if (widest == n) {
+			tails = false;
+			continue;
+		}
 		t->width[widest]--;
 		total--;
 	}
@@ -112,6 +228,7 @@ static void put_heading(struct cli *cli, const struct col *const *cols, size_t n
 	struct ckpt_buf *to = &cli->out->pending;
 
 	ckpt_buf_puts(to, out_style(cli, "\033[1m"));
+	n -= cli->out->table.below;
 	for (size_t i = 0; i < n; i++)
 		put_cell(cli, cols[i], ckpt_view_of(cols[i]->head),
 				cli->out->table.width[i], i + 1 == n);
@@ -147,12 +264,8 @@ void table_flush(struct cli *cli)
 		put_heading(cli, cols, n);
 		t->fixed = true;
 	}
-	for (size_t k = 0; k < t->ncells; k++) {
-		put_cell(cli, cols[k % n], cell_view(t, &t->cells[k]), t->width[k % n],
-				k % n + 1 == n);
-		if (k % n + 1 == n)
-			ckpt_buf_puts(&cli->out->pending, "\n");
-	}
+	for (size_t k = 0; k < t->ncells; k += n)
+		put_row(cli, cols, n, &t->cells[k]);
 	t->rows = t->ncells = t->text.n = 0;
 }
 

@@ -249,3 +249,25 @@ put(renamed(r, "made", a, b)); put(renamed(r, "made", b, None))'
 	printf '%s' "$stdout" >out
 	harmless out
 }
+
+@test "for people: a detail is never cut, ids show their ends, in every width" {
+	db=$(store broken/bad-write)
+	for width in 60 80 120; do
+		CKPT_FORCE_TTY=$width apart ckpt check -s "$db" --color never
+		[ "$(wc -L <<<"${stdout%$'\n'*}")" -le "$width" ] || { echo "$stdout"; return 1; }
+		has "$stdout" "508af2a129 "
+		has "$(tr -d '\n ' <<<"$stdout")" "write1oftask02cfd3c5-bde8-3b69-9c20-2c565185e184:badbyte,atbyte0of9"
+	done
+	CKPT_FORCE_TTY=100 apart ckpt check -s "$db" --color never
+	same detail "$(sed -n 3p <<<"$stdout")" \
+		"    write 1 of task 02cfd3c5-bde8-3b69-9c20-2c565185e184: bad byte, at byte 0 of 9"
+	CKPT_FORCE_TTY=200 apart ckpt check -s "$db" --color never
+	same lines "$(wc -l <<<"$stdout")" 3
+}
+
+@test "a check that ends early says how far it came" {
+	db=$(store broken/flipped-page)
+	apart ckpt check -s "$db" --json
+	same exit "$status" 8
+	data 'd["summary"]["complete"], d["summary"]["errors"], d["summary"]["checked"] < 25' '[false, 0, true]'
+}

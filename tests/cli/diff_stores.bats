@@ -303,3 +303,18 @@ differs	values"
 $(date -d 2020-01-01 +%s)"
 	same left "$(find . -name 'b.db*')" ./b.db
 }
+
+@test "a compare that ends early says how far it came" {
+	apart ckpt diff -s "$(store broken/flipped-page)" --against "$FIXTURES/py-basic/store.db" --ndjson
+	same exit "$status" 8
+	data 'd[-1]["complete"], d[-1]["same"], d[-1]["only_a"] > 0' '[false, 0, true]'
+	data 'd[-1]["only_a"] == sum(x.get("op") == "only-a" for x in d)' true
+}
+
+@test "for people: a name longer than the line is cut" {
+	apart sqlite3 "$FIXTURES/py-ids/store.db" 'SELECT max(length(thread_id)) > 1000 FROM checkpoints'
+	same "a long name" "$stdout" 1
+	CKPT_FORCE_TTY=100 apart ckpt diff -s "$FIXTURES/py-ids/store.db" --against "$FIXTURES/py-basic/store.db" \
+		--no-pager --color never
+	[ "$(wc -L <<<"$stdout")" -le 100 ]
+}

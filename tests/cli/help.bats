@@ -29,7 +29,7 @@ load helper
 }
 
 @test "every option of the tables is in the manual page" {
-	for name in list show; do
+	for name in list show diff check du migrate; do
 		apart ckpt help "$name"
 		page=$stdout
 		for option in $("$CKPT" "$name" -h | sed -n '/^Store/,$d;s/^ .*\(--[a-z-]*\) .*  .*/\1/p'); do
@@ -39,7 +39,7 @@ load helper
 }
 
 @test "no escape of the page's source is left" {
-	for page in ckpt list show help completion addresses dump environment exit-codes layouts policies; do
+	for page in ckpt list show diff check du migrate help completion json addresses dump environment exit-codes layouts policies; do
 		apart ckpt help "$page"
 		lacks "$stdout" '\f'
 		lacks "$stdout" '\-'
@@ -116,4 +116,15 @@ load helper
 		done < <("$CKPT" "$name" -h | sed -n '/^Examples/,/^$/s/^  ckpt /&/p')
 	done
 	[ "$n" -ge 10 ]
+}
+
+@test "the page of JSON names every type of line and the summary of every command" {
+	apart ckpt help json
+	for word in $(grep -oE '"const": "[a-z-]+"' "$top/tests/schema/ndjson.json" | cut -d'"' -f4); do
+		has "$stdout" "$word"
+	done
+	for word in same differs only_a only_b errors warnings infos checked live_bytes file_bytes wal_bytes \
+		reclaimable_bytes skipped quarantined verified; do
+		has "$stdout" "$word"
+	done
 }
