@@ -24,12 +24,12 @@ static const struct {
 	const char *one, *many;
 	struct { const char *key, *head; unsigned flags; } part[DU_PARTS + 1];
 } forms[] = {
-	[BY_THREAD] = { "thread", "threads", { { "thread", "THREAD" } } },
-	[BY_NS] = { "namespace", "namespaces", { { "thread", "THREAD" }, { "ns", "NS" } } },
-	[BY_CHANNEL] = { "channel", "channels", { { "channel", "CHANNEL" } } },
-	[BY_TYPE] = { "type", "types", { { "type", "TYPE" } } },
+	[BY_THREAD] = { "thread", "threads", { { "thread", "THREAD", 0 } } },
+	[BY_NS] = { "namespace", "namespaces", { { "thread", "THREAD", 0 }, { "ns", "NS", 0 } } },
+	[BY_CHANNEL] = { "channel", "channels", { { "channel", "CHANNEL", 0 } } },
+	[BY_TYPE] = { "type", "types", { { "type", "TYPE", 0 } } },
 	[BY_CHECKPOINT] = { "checkpoint", "checkpoints",
-		{ { "thread", "THREAD" }, { "ns", "NS" }, { "id", "CHECKPOINT", COL_TAIL } } },
+		{ { "thread", "THREAD", 0 }, { "ns", "NS", 0 }, { "id", "CHECKPOINT", COL_TAIL } } },
 };
 /* clang-format on */
 
