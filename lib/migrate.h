@@ -71,6 +71,8 @@ bool plan_key(const struct plan *, const struct planned *, const struct ckpt_key
 /* Checkpoints that cannot be carried, as they come by key. */
 int plan_reject(struct migrate *, const struct ckpt_key *);
 bool plan_rejected(const struct migrate *, const struct ckpt_key *);
+int64_t plan_rejects(
+		const struct migrate *, const struct ckpt_key *ns); /* of a namespace */
 
 /* Copy a checkpoint; all blobs as rows; all writes without a checkpoint. */
 int migrate_copy_one(struct migrate *, const struct ckpt_checkpoint *);

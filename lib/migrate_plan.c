@@ -123,6 +123,17 @@ bool plan_rejected(const struct migrate *m, const struct ckpt_key *key)
 	       bsearch(key, p->rejected, p->nrejected, sizeof(*p->rejected), whole_cmp);
 }
 
+int64_t plan_rejects(const struct migrate *m, const struct ckpt_key *ns)
+{
+	const struct plan *p = &m->plan;
+	int64_t n = 0;
+
+	for (size_t i = 0; i < p->nrejected; i++)
+		n += thread_cmp(&p->rejected[i], ns) == 0 &&
+		     ckpt_view_eq(p->rejected[i].ns, ns->ns);
+	return n;
+}
+
 /* ---- making it --------------------------------------------------------------------------------- */
 
 static int add_key(struct migrate *m, struct planned *t, const struct ckpt_key *key,

@@ -117,6 +117,19 @@ rows() { # FILE: what all tables hold, but for the order of rows
 		"$(printf 'differs\twrites\t%s' "$thread")" ]
 }
 
+@test "--verify count counts, none does not look" {
+	apart ckpt migrate "$db" new.db --verify count --json
+	[ "$status" -eq 0 ]
+	[ "$(jq -c .summary.verified <<<"$stdout")" = "$(printf \
+		'{"checkpoints":%d,"writes":%d,"different":0}' \
+		"$(sqlite3 "$db" 'SELECT count(*) FROM checkpoints')" \
+		"$(sqlite3 "$db" 'SELECT count(*) FROM writes')")" ]
+	apart ckpt migrate "$db" none.db --verify none --json
+	[ "$status" -eq 0 ]
+	[ "$(jq -c .summary.verified <<<"$stdout")" = \
+		'{"checkpoints":0,"writes":0,"different":0}' ]
+}
+
 @test "--dry-run makes nothing" {
 	apart ckpt migrate "$db" new.db --dry-run --json
 	[ "$status" -eq 0 ]
