@@ -38,51 +38,6 @@ static void end_line(struct text *t)
 
 /* ---- looking at values ----------------------------------------------------------------------- */
 
-/* The next element of compact JSON; `at` begins behind the bracket. */
-static bool next_element(struct ckpt_view json, size_t *at, struct ckpt_view *out)
-{
-	const char *p = json.p;
-	size_t i = *at, depth = 0;
-	bool quoted = false;
-
-	i += i < json.n && p[i] == ' '; /* the mark of a set */
-	if (i + 1 >= json.n)
-		return false;
-	*at = i;
-	for (; i < json.n; i++) {
-		if (quoted && p[i] == '\\')
-			i++;
-		else if (p[i] == '"')
-			quoted = !quoted;
-		else if (quoted)
-			continue;
-		else if (p[i] == '[' || p[i] == '{')
-			depth++;
-		else if (depth && (p[i] == ']' || p[i] == '}'))
-			depth--;
-		else if (!depth && (p[i] == ',' || p[i] == ']' || p[i] == '}'))
-			break;
-	}
-	*out = (struct ckpt_view){ p + *at, i - *at };
-	*at = i + 1;
-	return true;
-}
-
-static size_t count_elements(struct ckpt_view json)
-{
-	struct ckpt_view none;
-	size_t at = 1, n = 0;
-
-	while (next_element(json, &at, &none))
-		n++;
-	return n;
-}
-
-static bool starts(struct ckpt_view v, char c)
-{
-	return v.n && *(const char *)v.p == c;
-}
-
 /* The value of the channel at hand on one side; NULL if it is not there. */
 static struct ckpt_view channel_of(struct text *t, const struct side *s, size_t *cursor)
 {
@@ -119,17 +74,19 @@ static struct ckpt_view channel_of(struct text *t, const struct side *s, size_t 
 
 static void put_calls(struct ckpt_buf *to, struct ckpt_view calls)
 {
-	struct ckpt_view call, name, args;
+	struct ckpt_view none, call, name, args;
 	const char *sep = "tool_calls: ";
-	size_t at = 1;
+	struct ckpt_walk walk;
 
-	while (next_element(calls, &at, &call)) {
+	if (!ckpt_walk_open(&walk, calls))
+		return;
+	while (ckpt_walk_next(&walk, &none, &call)) {
 		if (!ckpt_pointer_find(&name, call, CKPT_LIT("/name")))
 			continue;
 		ckpt_buf_puts(to, sep);
 		ckpt_json_text(to, name);
 		if (ckpt_pointer_find(&args, call, CKPT_LIT("/args")) &&
-				starts(args, '{') && args.n > 2) {
+				text_starts(args, '{') && args.n > 2) {
 			ckpt_buf_puts(to, "(");
 			ckpt_buf_add(to, (const char *)args.p + 1, args.n - 2);
 			ckpt_buf_puts(to, ")");
@@ -149,7 +106,7 @@ static bool put_message(struct ckpt_buf *to, struct ckpt_view json)
 	if (!kind)
 		return false;
 	ckpt_buf_addf(to, "%-13s ", kind);
-	if (ckpt_pointer_find(&more, json, CKPT_LIT("/name")) && starts(more, '"') &&
+	if (ckpt_pointer_find(&more, json, CKPT_LIT("/name")) && text_starts(more, '"') &&
 			more.n > 2) {
 		ckpt_json_text(to, more);
 		ckpt_buf_puts(to, ": ");
@@ -265,7 +222,7 @@ static void put_label(struct text *t, struct ckpt_view name)
 static void put_list(struct text *t, struct ckpt_view name, struct ckpt_view a,
 		struct ckpt_view b)
 {
-	size_t n = count_elements(a), m = count_elements(b);
+	size_t n = text_items(a), m = text_items(b);
 	const char *what = ((const char *)b.p)[1] == ' ' ? "member" : "item";
 
 	ckpt_buf_puts(&t->line, "  ");
@@ -322,8 +279,8 @@ static void put_sides(struct text *t, const struct ckpt_change *c)
 	} else {
 		struct ckpt_view v = c->op == CKPT_ADD ? c->now : c->old;
 
-		if (!t->list && starts(v, '[')) {
-			ckpt_buf_addf(&t->line, "%zu items, ", count_elements(v));
+		if (!t->list && text_starts(v, '[')) {
+			ckpt_buf_addf(&t->line, "%zu items, ", text_items(v));
 			text_size(&t->line, (int64_t)v.n);
 			ckpt_buf_puts(&t->line, "  ");
 		}
@@ -405,7 +362,7 @@ static void begin_channel(struct text *t)
 	struct ckpt_view a = channel_of(t, &t->d->a, &t->cursor[0]);
 	struct ckpt_view b = channel_of(t, &t->d->b, &t->cursor[1]);
 
-	t->list = below(&t->path, true).n && starts(a, '[') && starts(b, '[');
+	t->list = below(&t->path, true).n && text_starts(a, '[') && text_starts(b, '[');
 	if (t->list)
 		put_list(t, below(&t->path, false), a, b);
 }

@@ -78,6 +78,8 @@ void text_safe(struct ckpt_buf *to, struct ckpt_view v, size_t width);
 size_t text_width(struct ckpt_view v);              /* columns it takes */
 void text_size(struct ckpt_buf *to, int64_t bytes); /* 2.1 MB */
 void text_time(struct ckpt_buf *to, int64_t t, int64_t now, bool iso); /* 2 min ago */
+bool text_starts(struct ckpt_view, char);
+size_t text_items(struct ckpt_view json); /* of an array or object; 0: it is neither */
 /* The class of a message's JSON, {"type":"ai","content":…}, and its content; NULL: it is none. */
 const char *text_message_class(struct ckpt_view json, struct ckpt_view *content);
 /* Porcelain cell: \t \n \\ \xHH. */

@@ -9,58 +9,6 @@
 
 #include "show.h"
 
-/* The next element of a compact JSON array or object text; `rest` moves behind it. For objects
- * `name` gets the quoted key. */
-static bool next_part(
-		struct ckpt_view *rest, struct ckpt_view *name, struct ckpt_view *value)
-{
-	const char *p = rest->p;
-	size_t i = 1, start, depth = 0;
-	bool in_string = false;
-
-	*name = (struct ckpt_view){ 0 };
-	if (rest->n < 2 || p[1] == ']' || p[1] == '}')
-		return false;
-	start = i;
-	for (; i < rest->n; i++) {
-		char c = p[i];
-
-		if (in_string) {
-			i += c == '\\';
-			in_string = c != '"';
-		} else if (c == '"') {
-			in_string = true;
-		} else if (c == '[' || c == '{') {
-			depth++;
-		} else if (depth && (c == ']' || c == '}')) {
-			depth--;
-		} else if (!depth && c == ':') {
-			*name = (struct ckpt_view){ p + start, i - start };
-			start = i + 1;
-		} else if (!depth && (c == ',' || c == ']' || c == '}')) {
-			break;
-		}
-	}
-	*value = (struct ckpt_view){ p + start, i - start };
-	*rest = (struct ckpt_view){ p + i, rest->n - i };
-	return true;
-}
-
-static size_t count_parts(struct ckpt_view json)
-{
-	struct ckpt_view name, value;
-	size_t n = 0;
-
-	while (next_part(&json, &name, &value))
-		n++;
-	return n;
-}
-
-static bool starts(struct ckpt_view v, char c)
-{
-	return v.n && *(const char *)v.p == c;
-}
-
 static void line(struct shown *s, struct ckpt_buf *b)
 {
 	ckpt_buf_puts(b, "\n");
@@ -80,8 +28,8 @@ static bool message(struct ckpt_buf *to, struct ckpt_view json, size_t width)
 	ckpt_buf_addf(to, "%-14s ", kind);
 	if (ckpt_pointer_find(&name, json, CKPT_LIT("/tool_calls/0/name"))) {
 		ckpt_pointer_find(&calls, json, CKPT_LIT("/tool_calls"));
-		ckpt_buf_addf(to, "%zu tool call%s: ", count_parts(calls),
-				count_parts(calls) == 1 ? "" : "s");
+		ckpt_buf_addf(to, "%zu tool call%s: ", text_items(calls),
+				text_items(calls) == 1 ? "" : "s");
 		text_safe(to, name, 40);
 		ckpt_buf_puts(to, "  ");
 	}
@@ -92,16 +40,18 @@ static bool message(struct ckpt_buf *to, struct ckpt_view json, size_t width)
 static void preview(struct shown *s, struct ckpt_buf *b, struct ckpt_view json)
 {
 	size_t width = (size_t)out_width(s->cli), i = 0;
-	struct ckpt_view rest = json, name, value;
+	struct ckpt_view name, value;
+	struct ckpt_walk walk;
 
 	width = width > 24 ? width - 12 : 12;
-	if (!starts(json, '[') || json.n <= width) {
+	if (!text_starts(json, '[') || json.n <= width) {
 		ckpt_buf_puts(b, "    ");
 		text_safe(b, json, width);
 		line(s, b);
 		return;
 	}
-	while (next_part(&rest, &name, &value)) {
+	ckpt_walk_open(&walk, json);
+	while (ckpt_walk_next(&walk, &name, &value)) {
 		ckpt_buf_addf(b, "    [%zu] ", i++);
 		if (!message(b, value, width))
 			text_safe(b, value, width);
@@ -123,10 +73,10 @@ static void channel(struct shown *s, struct ckpt_buf *b, size_t i)
 		ckpt_buf_addf(b, "  (%s)", show_place(s->places[i]));
 		line(s, b);
 	} else {
-		if (starts(text, '['))
-			ckpt_buf_addf(b, "  %zu items", count_parts(text));
+		if (text_starts(text, '['))
+			ckpt_buf_addf(b, "  %zu items", text_items(text));
 		if (v->type.p) {
-			ckpt_buf_puts(b, starts(text, '[') ? ", " : "  ");
+			ckpt_buf_puts(b, text_starts(text, '[') ? ", " : "  ");
 			text_size(b, (int64_t)v->body.n);
 		} else {
 			ckpt_buf_addf(b, "  (%s)", show_delta_note(s, i));

@@ -241,6 +241,24 @@ void text_json_member(struct ckpt_buf *to, const char *key, struct ckpt_view v)
 	}
 }
 
+bool text_starts(struct ckpt_view v, char c)
+{
+	return v.n && *(const char *)v.p == c;
+}
+
+size_t text_items(struct ckpt_view json)
+{
+	struct ckpt_view key, value;
+	struct ckpt_walk walk;
+	size_t n = 0;
+
+	if (!ckpt_walk_open(&walk, json))
+		return 0;
+	while (ckpt_walk_next(&walk, &key, &value))
+		n++;
+	return n;
+}
+
 const char *text_message_class(struct ckpt_view json, struct ckpt_view *content)
 {
 	static const char *const kinds[][2] = {

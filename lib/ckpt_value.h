@@ -114,6 +114,17 @@ int ckpt_diff_open(struct ckpt_diff **out, struct ckpt_view a, struct ckpt_view 
 /* 1 and a change, 0 at the end; its views live until the next call. */
 int ckpt_diff_next(struct ckpt_diff *, struct ckpt_change *out);
 void ckpt_diff_close(struct ckpt_diff *);
+
+/* ---- finished JSON text, as this library writes it --------------------------------------------- */
+
+struct ckpt_walk { /* over the items of an array or object, sets marked or not */
+	const char *p, *end;
+	bool map;
+};
+bool ckpt_walk_open(
+		struct ckpt_walk *, struct ckpt_view json); /* false: neither of both */
+/* The next item, or the next key (with its quotes) and value; false at the end. */
+bool ckpt_walk_next(struct ckpt_walk *, struct ckpt_view *key, struct ckpt_view *value);
 /* The text of a JSON string, decoded. */
 void ckpt_json_text(struct ckpt_buf *to, struct ckpt_view string);
 

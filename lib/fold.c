@@ -57,11 +57,11 @@ static bool ends(struct ckpt_view text, const char *with)
 static bool member(struct ckpt_view *out, struct ckpt_view text, const char *quoted)
 {
 	struct ckpt_view key, value;
-	struct walk w;
+	struct ckpt_walk w;
 
-	if (!begins(text, "{") || !walk_open(&w, text))
+	if (!begins(text, "{") || !ckpt_walk_open(&w, text))
 		return false;
-	while (walk_next(&w, &key, &value)) {
+	while (ckpt_walk_next(&w, &key, &value)) {
 		if (!text_is(key, quoted))
 			continue;
 		*out = value;
@@ -86,14 +86,14 @@ static struct ckpt_view class_of(struct ckpt_view typed, struct ckpt_view *paylo
 bool fold_overwrite(struct fold_piece *inner, const struct fold_piece *piece)
 {
 	struct ckpt_view payload, class = class_of(piece->typed, &payload), type, key;
-	struct walk w;
+	struct ckpt_walk w;
 
 	*inner = *piece;
 	if (text_is(class, "langgraph.types.Overwrite"))
 		return member(&inner->text, piece->text, "\"value\"") &&
 		       member(&inner->typed, payload, "\"value\"");
-	if (class.p || !begins(piece->typed, "{") || !walk_open(&w, piece->typed) ||
-			!walk_next(&w, &key, &type))
+	if (class.p || !begins(piece->typed, "{") || !ckpt_walk_open(&w, piece->typed) ||
+			!ckpt_walk_next(&w, &key, &type))
 		return false;
 	if (text_is(key, "\"__overwrite__\"") && w.p >= w.end)
 		return member(&inner->text, piece->text, "\"__overwrite__\"") &&
@@ -258,18 +258,18 @@ static void add_list(struct items *all, const struct fold_piece *piece, bool sin
 {
 	struct ckpt_view key, text, typed, payload;
 	enum shape shape = shape_of(piece->typed, &payload);
-	struct walk w, t;
-	bool has = walk_open(&t, payload);
+	struct ckpt_walk w, t;
+	bool has = ckpt_walk_open(&t, payload);
 
 	if (shape == SHAPE_NULL && !single)
 		return;
 	if ((shape != SHAPE_LIST && (single || shape != SHAPE_SET)) ||
-			!walk_open(&w, piece->text)) {
+			!ckpt_walk_open(&w, piece->text)) {
 		add_item(all, piece->text, piece->typed);
 		return;
 	}
-	while (walk_next(&w, &key, &text)) {
-		has = has && walk_next(&t, &key, &typed);
+	while (ckpt_walk_next(&w, &key, &text)) {
+		has = has && ckpt_walk_next(&t, &key, &typed);
 		add_item(all, text, has ? typed : text);
 	}
 }
@@ -305,18 +305,19 @@ static void add_map(struct items *all, struct ckpt_view text, bool base)
 {
 	struct ckpt_view key, value, pairs;
 	bool odd = begins(text, "{\"$map\":[");
-	struct walk w, pair;
+	struct ckpt_walk w, pair;
 
 	if (odd && member(&pairs, text, "\"$map\""))
 		text = pairs;
-	if (!walk_open(&w, text))
+	if (!ckpt_walk_open(&w, text))
 		return;
-	while (walk_next(&w, &key, &value)) {
+	while (ckpt_walk_next(&w, &key, &value)) {
 		if (odd) {
 			struct ckpt_view none;
 
-			if (!walk_open(&pair, value) || !walk_next(&pair, &none, &key) ||
-					!walk_next(&pair, &none, &value))
+			if (!ckpt_walk_open(&pair, value) ||
+					!ckpt_walk_next(&pair, &none, &key) ||
+					!ckpt_walk_next(&pair, &none, &value))
 				continue;
 		}
 		if (base)
@@ -344,11 +345,11 @@ static const char *fold_set(struct items *all, const struct fold_piece *base,
 		const struct fold_piece *p =
 				base ? i ? &writes[i - 1] : base : &writes[i];
 		struct ckpt_view key, value;
-		struct walk w;
+		struct ckpt_walk w;
 
-		if (!walk_open(&w, p->text))
+		if (!ckpt_walk_open(&w, p->text))
 			continue;
-		while (walk_next(&w, &key, &value))
+		while (ckpt_walk_next(&w, &key, &value))
 			add(all, value, value, false);
 	}
 	settle(all);

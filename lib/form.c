@@ -23,15 +23,15 @@ static void put_view(struct ckpt_buf *buf, struct ckpt_view text)
 static int items(struct ckpt_view text, struct ckpt_view *out, int max)
 {
 	struct ckpt_view none;
-	struct walk w;
+	struct ckpt_walk w;
 	int n = 0;
 
-	if (!walk_open(&w, text) || w.map)
+	if (!ckpt_walk_open(&w, text) || w.map)
 		return -1;
 	for (;;) {
 		struct ckpt_view item;
 
-		if (!walk_next(&w, &none, &item))
+		if (!ckpt_walk_next(&w, &none, &item))
 			return n;
 		if (n == max)
 			return -1;
@@ -42,10 +42,10 @@ static int items(struct ckpt_view text, struct ckpt_view *out, int max)
 static struct ckpt_view member(struct ckpt_view text, const char *quoted)
 {
 	struct ckpt_view key, value;
-	struct walk w;
+	struct ckpt_walk w;
 
-	if (walk_open(&w, text) && w.map) {
-		while (walk_next(&w, &key, &value)) {
+	if (ckpt_walk_open(&w, text) && w.map) {
+		while (ckpt_walk_next(&w, &key, &value)) {
 			if (text_is(key, quoted))
 				return value;
 		}
@@ -77,13 +77,13 @@ static bool write_uuid(struct ckpt_buf *out, struct ckpt_view arg)
 static bool write_path(struct ckpt_buf *out, struct ckpt_view args, bool windows)
 {
 	struct ckpt_view none, item, part;
-	struct walk w;
+	struct ckpt_walk w;
 	bool first = true, glue = false;
 
-	if (!walk_open(&w, args) || w.map)
+	if (!ckpt_walk_open(&w, args) || w.map)
 		return false;
 	ckpt_buf_puts(out, "\"");
-	while (walk_next(&w, &none, &item)) {
+	while (ckpt_walk_next(&w, &none, &item)) {
 		const char *p;
 
 		if (!text_string(item, &part))
@@ -159,12 +159,12 @@ static bool write_hex(struct render *r, struct ckpt_view arg)
 static bool write_octets(struct render *r, struct ckpt_view arg)
 {
 	struct ckpt_view none, item;
-	struct walk w;
+	struct ckpt_walk w;
 
-	if (!walk_open(&w, arg) || w.map)
+	if (!ckpt_walk_open(&w, arg) || w.map)
 		return false;
 	r->names.n = 0;
-	while (walk_next(&w, &none, &item)) {
+	while (ckpt_walk_next(&w, &none, &item)) {
 		int64_t v;
 		uint8_t byte;
 
@@ -288,12 +288,12 @@ static void write_member(struct ckpt_buf *out, const char *lead, struct ckpt_vie
 static void write_rest(struct ckpt_buf *out, struct ckpt_view map, const char *const *but)
 {
 	struct ckpt_view key, value;
-	struct walk w;
+	struct ckpt_walk w;
 	size_t i;
 
-	if (!walk_open(&w, map) || !w.map)
+	if (!ckpt_walk_open(&w, map) || !w.map)
 		return;
-	while (walk_next(&w, &key, &value)) {
+	while (ckpt_walk_next(&w, &key, &value)) {
 		for (i = 0; but[i] && !text_is(key, but[i]);)
 			i++;
 		if (but[i] || text_is(value, "null"))
@@ -332,13 +332,13 @@ static bool write_ns_id(struct render *r, struct ckpt_view ns)
 	struct ckpt_view none, item;
 	char hex[33];
 	struct token t;
-	struct walk w;
+	struct ckpt_walk w;
 	bool good = true;
 
-	if (!walk_open(&w, ns) || w.map)
+	if (!ckpt_walk_open(&w, ns) || w.map)
 		return false;
 	r->names.n = 0;
-	while (good && walk_next(&w, &none, &item)) {
+	while (good && ckpt_walk_next(&w, &none, &item)) {
 		if (r->names.n || item.p != (const char *)ns.p + 1)
 			ckpt_buf_puts(&r->names, "|");
 		reader_init(&r->peek, &json_reader, item);
@@ -382,11 +382,11 @@ static bool write_set(struct render *r, struct ckpt_view arg)
 {
 	size_t seg = r->nsegs, base = (size_t)((const char *)arg.p - r->out->p);
 	struct ckpt_view none, item;
-	struct walk w;
+	struct ckpt_walk w;
 
-	if (!walk_open(&w, arg) || w.map)
+	if (!ckpt_walk_open(&w, arg) || w.map)
 		return false;
-	while (walk_next(&w, &none, &item)) {
+	while (ckpt_walk_next(&w, &none, &item)) {
 		size_t at = base + (size_t)((const char *)item.p - (const char *)arg.p);
 
 		if (!seg_push(r, at, at + item.n))
@@ -400,11 +400,11 @@ static bool write_set(struct render *r, struct ckpt_view arg)
 static bool write_pairs(struct ckpt_buf *out, struct ckpt_view arg)
 {
 	struct ckpt_view none, item, pair[2];
-	struct walk w;
+	struct ckpt_walk w;
 
-	if (!walk_open(&w, arg) || w.map)
+	if (!ckpt_walk_open(&w, arg) || w.map)
 		return false;
-	while (walk_next(&w, &none, &item)) {
+	while (ckpt_walk_next(&w, &none, &item)) {
 		if (items(item, pair, 2) != 2)
 			return false;
 	}

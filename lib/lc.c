@@ -27,12 +27,12 @@ static void gather(const struct render *r, const struct frame *f, struct lc *lc)
 		{ "\"repr\"", &lc->repr },
 	};
 	struct ckpt_view text = { r->out->p + f->at, r->out->n - f->at }, key, value;
-	struct walk w;
+	struct ckpt_walk w;
 	size_t i;
 
-	if (!walk_open(&w, text))
+	if (!ckpt_walk_open(&w, text))
 		return;
-	while (walk_next(&w, &key, &value)) {
+	while (ckpt_walk_next(&w, &key, &value)) {
 		for (i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
 			if (text_is(key, members[i].quoted))
 				*members[i].to = value;
@@ -51,12 +51,12 @@ static bool read_id(struct render *r, struct ckpt_view id, struct ckpt_view *mod
 {
 	struct ckpt_view none, item, text;
 	size_t last = 0;
-	struct walk w;
+	struct ckpt_walk w;
 
-	if (!walk_open(&w, id) || w.map)
+	if (!ckpt_walk_open(&w, id) || w.map)
 		return false;
 	r->names.n = 0;
-	while (walk_next(&w, &none, &item)) {
+	while (ckpt_walk_next(&w, &none, &item)) {
 		if (!text_string(item, &text) || !text.n || memchr(text.p, '\\', text.n))
 			return false;
 		if (r->names.n)
@@ -109,11 +109,11 @@ static bool has_member(struct ckpt_view object, const char *field)
 {
 	size_t n = (size_t)(strchr(field, ':') - field);
 	struct ckpt_view key, value;
-	struct walk w;
+	struct ckpt_walk w;
 
-	if (!walk_open(&w, object))
+	if (!ckpt_walk_open(&w, object))
 		return false;
-	while (walk_next(&w, &key, &value)) {
+	while (ckpt_walk_next(&w, &key, &value)) {
 		if (ckpt_view_eq(key, (struct ckpt_view){ field, n }))
 			return true;
 	}
@@ -150,12 +150,12 @@ static void add_defaults(struct render *r, struct ckpt_view kwargs, struct ckpt_
 static bool write_object(struct render *r, const struct lc *lc, struct ckpt_view name)
 {
 	struct ckpt_view key, value;
-	struct walk w;
+	struct ckpt_walk w;
 	bool named = false;
 
-	if (!walk_open(&w, lc->kwargs) || !w.map)
+	if (!ckpt_walk_open(&w, lc->kwargs) || !w.map)
 		return false;
-	while (walk_next(&w, &key, &value))
+	while (ckpt_walk_next(&w, &key, &value))
 		named = named || text_is(key, "\"type\"");
 	r->tmp.n = 0;
 	ckpt_buf_puts(&r->tmp, "{");
@@ -196,7 +196,7 @@ static bool write_constructor(struct render *r, const struct lc *lc)
 {
 	struct parts parts = { { NULL, 0 }, { NULL, 0 }, { NULL, 0 } };
 	struct ckpt_view module, name, none, more;
-	struct walk w;
+	struct ckpt_walk w;
 	enum form form;
 
 	if (!read_id(r, lc->id, &module, &name))
@@ -212,9 +212,10 @@ static bool write_constructor(struct render *r, const struct lc *lc)
 		return write_typed(r, &parts, form);
 	if (text_is(lc->version, "1"))
 		return write_object(r, lc, name);
-	if (walk_open(&w, parts.args) && walk_next(&w, &none, &parts.arg) &&
-			(walk_next(&w, &none, &more) || !(text_is(parts.kwargs, "{}") ||
-									!parts.kwargs.p)))
+	if (ckpt_walk_open(&w, parts.args) && ckpt_walk_next(&w, &none, &parts.arg) &&
+			(ckpt_walk_next(&w, &none, &more) ||
+					!(text_is(parts.kwargs, "{}") ||
+							!parts.kwargs.p)))
 		parts.arg = (struct ckpt_view){ NULL, 0 };
 	if (form_write(r, form, &parts))
 		return true;

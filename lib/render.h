@@ -79,14 +79,6 @@ bool map_rewrite(struct render *, const struct frame *);
 /* Write the segments from `seg` on to `tmp` as an array sorted by their bytes. */
 void render_sorted(struct render *, size_t seg);
 
-struct walk {
-	const char *p, *end;
-	bool map;
-};
-bool walk_open(struct walk *,
-		struct ckpt_view text); /* false: neither array nor object */
-/* The next item, or the next key and value; false at the end. */
-bool walk_next(struct walk *, struct ckpt_view *key, struct ckpt_view *value);
 bool text_is(struct ckpt_view text, const char *literal);
 bool text_string(struct ckpt_view text,
 		struct ckpt_view *inner); /* what is in the quotes */

@@ -235,7 +235,7 @@ static const char *text_end(const char *p, const char *end)
 	return p;
 }
 
-bool walk_open(struct walk *w, struct ckpt_view text)
+bool ckpt_walk_open(struct ckpt_walk *w, struct ckpt_view text)
 {
 	const char *p = text.p;
 
@@ -247,7 +247,7 @@ bool walk_open(struct walk *w, struct ckpt_view text)
 	return true;
 }
 
-static struct ckpt_view walk_piece(struct walk *w)
+static struct ckpt_view walk_piece(struct ckpt_walk *w)
 {
 	const char *p = w->p;
 
@@ -255,7 +255,7 @@ static struct ckpt_view walk_piece(struct walk *w)
 	return (struct ckpt_view){ p, (size_t)(w->p - p) };
 }
 
-bool walk_next(struct walk *w, struct ckpt_view *key, struct ckpt_view *value)
+bool ckpt_walk_next(struct ckpt_walk *w, struct ckpt_view *key, struct ckpt_view *value)
 {
 	if (w->p >= w->end)
 		return false;
