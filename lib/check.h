@@ -67,10 +67,11 @@ struct pair { /* a channel at a version */
 	uint64_t digest; /* of the stored bytes, where values are inline */
 };
 
-enum {                    /* of an entry */
-	ENTRY_VALUE = 1,  /* it has a value of its own */
-	ENTRY_MARK = 2,   /* PostgreSQL: an inline `true` */
-	ENTRY_UPDATED = 4 /* updated_channels names it */
+enum {                     /* of an entry */
+	ENTRY_VALUE = 1,   /* it has a value of its own */
+	ENTRY_MARK = 2,    /* PostgreSQL: an inline `true` */
+	ENTRY_UPDATED = 4, /* updated_channels names it */
+	ENTRY_COUNTED = 8  /* metadata counts what came after its snapshot */
 };
 struct entry { /* a channel of a checkpoint */
 	uint32_t pair, flags;
@@ -169,6 +170,10 @@ int check_near(struct check *, const struct ckpt_key *, struct ckpt_view channel
 int space_begin(struct check *, const struct ckpt_key *);
 int space_add(struct check *, const struct ckpt_checkpoint *);
 void space_free(struct space *);
+/* What skeleton and metadata say of the checkpoint that was added last. */
+int space_signs(struct check *, const struct ckpt_checkpoint *);
+uint32_t space_channel(
+		struct space *, struct ckpt_view name); /* its number; NONE: no memory */
 struct ckpt_view space_id(const struct space *, const struct node *);
 struct ckpt_view space_parent(const struct space *, const struct node *);
 struct ckpt_view intern_text(const struct intern *, uint32_t);

@@ -138,6 +138,12 @@ static int tell_missing(struct check *c, const struct node *n, const struct entr
 				"no blob of version %s: LangGraph reads true in its "
 				"place",
 				version);
+	/* JavaScript leaves no mark; but between snapshots it counts */
+	if (ch->delta && p->flags & PAIR_NUMBER && !has_row(s, p) &&
+			!(e->flags & (ENTRY_VALUE | ENTRY_COUNTED)))
+		return check_tell(c, LOST_SNAPSHOT, &key, channel_of(s, p),
+				"no blob of version %s, where a snapshot was taken",
+				version);
 	if (p->flags & PAIR_MUST || (p->flags & PAIR_DUNNO && ch->stored && !ch->may))
 		return check_tell(c, MISSING_BLOB, &key, channel_of(s, p),
 				"no blob of version %s: the channel loads empty",
