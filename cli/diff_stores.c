@@ -254,6 +254,7 @@ int diff_stores(struct diff *d)
 	struct ckpt_match_how how = {
 		.mask = some ? left_out : NULL, .arg = &s, .migrated = d->migrated
 	};
+	struct ckpt_fault fault; /* what an archive lost may be a difference */
 	int rc = cli_store_open(&cli->other, cli, d->o->against);
 
 	rc = rc < 0 ? rc : ckpt_match_open(&s.match, cli->store, cli->other, &how);
@@ -262,7 +263,9 @@ int diff_stores(struct diff *d)
 		rc = answer(&s);
 		for (int i = 0; i < 3; i++)
 			d->count[i] = total(s.counts, (enum ckpt_side)i);
-		d->corrupt = s.counts->corrupt;
+		d->corrupt = s.counts->corrupt ||
+		             ckpt_store_fault(cli->store, 0, &fault) ||
+		             ckpt_store_fault(cli->other, 0, &fault);
 		ckpt_match_close(s.match);
 	}
 	ckpt_buf_free(&s.line);

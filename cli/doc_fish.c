@@ -141,6 +141,8 @@ static void put_arguments(struct ckpt_buf *to, const struct cmd *cmd)
 				  "policies'");
 	} else if (live(cmd->complete)) {
 		ckpt_buf_addf(to, " -k -a '%s'", live(cmd->complete));
+	} else if (cmd->complete == COMPLETE_FILE) {
+		ckpt_buf_puts(to, " -F");
 	} else if (cmd->args && strchr(cmd->args, '|')) {
 		put_words(to, cmd->args);
 	}

@@ -49,7 +49,8 @@ static bool fixed_words(const struct cmd *cmd)
 	return cmd->args && strchr(cmd->args, '|') && !strpbrk(cmd->args, "[ ");
 }
 
-static const char topics[] = "addresses dump environment exit-codes json layouts policies";
+static const char topics[] =
+		"addresses dump environment exit-codes json layouts policies";
 
 static void put_help_words(struct ckpt_buf *to)
 {
@@ -247,7 +248,7 @@ static void bash_arguments(struct ckpt_buf *to)
 	for (size_t i = 0; commands[i]; i++) {
 		const struct cmd *cmd = commands[i];
 
-		if (cmd->hidden || (!has_words(cmd) && !live_kind(cmd->complete)))
+		if (cmd->hidden || (!has_words(cmd) && cmd->complete == COMPLETE_NOTHING))
 			continue;
 		ckpt_buf_addf(to, "\t%s) kind=", cmd->name);
 		if (has_words(cmd)) {
@@ -255,7 +256,9 @@ static void bash_arguments(struct ckpt_buf *to)
 			put_words(to, cmd);
 			ckpt_buf_puts(to, "'");
 		} else {
-			ckpt_buf_puts(to, live_kind(cmd->complete));
+			ckpt_buf_puts(to, live_kind(cmd->complete)
+							  ? live_kind(cmd->complete)
+							  : "file");
 		}
 		ckpt_buf_puts(to, " ;;\n");
 	}
@@ -395,6 +398,8 @@ static void zsh_command(struct ckpt_buf *to, const struct cmd *cmd)
 	} else if (live_kind(cmd->complete)) {
 		ckpt_buf_addf(to, "'%s:%s:_ckpt_live %s'", cmd->max_args == 1 ? "1" : "*",
 				live_kind(cmd->complete), live_kind(cmd->complete));
+	} else if (cmd->complete == COMPLETE_FILE) {
+		ckpt_buf_puts(to, "'*:file:_files'");
 	}
 	ckpt_buf_puts(to, " ;;\n");
 }

@@ -148,6 +148,7 @@ _ckpt_argument()
 	list) kind=thread ;;
 	show) kind=checkpoint ;;
 	diff) kind=checkpoint ;;
+	migrate) kind=file ;;
 	du) kind=thread ;;
 	help) kind='words list show diff check migrate du help completion addresses dump environment exit-codes json layouts policies' ;;
 	completion) kind='words bash zsh fish' ;;

@@ -129,7 +129,7 @@ complete -c ckpt -n '__ckpt_using migrate' -l on-conflict -x -a 'error skip over
 complete -c ckpt -n '__ckpt_using migrate' -l quarantine -r -F -d 'put there what cannot be carried, and copy the rest'
 complete -c ckpt -n '__ckpt_using migrate' -l encrypt-all -d 'encrypt plain values of encrypted rows too'
 complete -c ckpt -n '__ckpt_using migrate' -l progress -x -a 'none plain' -d 'no bar, or lines instead of it'
-complete -c ckpt -n '__ckpt_using migrate'
+complete -c ckpt -n '__ckpt_using migrate' -F
 complete -c ckpt -n '__ckpt_using du' -l by -x -a 'thread ns channel type checkpoint' -d 'one row for each (default: thread)'
 complete -c ckpt -n '__ckpt_using du' -k -a '(__ckpt_live thread)'
 complete -c ckpt -n '__ckpt_using help' -a 'list show diff check migrate du help completion addresses dump environment exit-codes json layouts policies'

@@ -299,6 +299,17 @@ static int drift_found(void *arg, const char *what)
 	return check_tell(arg, SCHEMA_DRIFT, NULL, (struct ckpt_view){ 0 }, "%s", what);
 }
 
+/* A line of an archive, or (line 0) the whole of it. */
+static int fault_found(struct check *c, const struct ckpt_fault *f)
+{
+	char line[32] = "";
+
+	if (f->line)
+		snprintf(line, sizeof(line), "line %lld: ", (long long)f->line);
+	return check_tell(c, UNDECODABLE, NULL, (struct ckpt_view){ 0 }, "%s%s%s%s", line,
+			f->why, f->member ? ": " : "", f->member ? f->member : "");
+}
+
 /* What is wrong with the store before any of its checkpoints is looked at. */
 static int check_whole(struct check *c)
 {
@@ -307,10 +318,7 @@ static int check_whole(struct check *c)
 	int rc = b->drift ? b->drift(c->store, drift_found, c) : 0;
 
 	for (size_t i = 0; rc >= 0 && ckpt_store_fault(c->store, i, &fault); i++)
-		rc = check_tell(c, UNDECODABLE, NULL, (struct ckpt_view){ 0 },
-				"line %lld: %s%s%s", (long long)fault.line, fault.why,
-				fault.member ? ": " : "",
-				fault.member ? fault.member : "");
+		rc = fault_found(c, &fault);
 	return rc;
 }
 

@@ -157,7 +157,8 @@ int ckpt_store_space(struct ckpt_store *, struct ckpt_space *out);
  * kept as BLOB; body and value are base64 of the stored bytes; null is SQL NULL. `newest` goes by
  * bytes there. Lines in any order; one that holds no row is a fault and hides no other. */
 
-/* What is wrong with a dump as a whole, though it can be read: the first of them at 0. False beyond the last, and for every other kind of store. */
+/* What is wrong with a dump as a whole, though it can be read: the first of them at 0. False
+ * beyond the last, and for every other kind of store. */
 struct ckpt_fault {
 	int64_t line;       /* 0: no line, the archive */
 	const char *why;    /* lives as long as the store */

@@ -271,3 +271,10 @@ put(renamed(r, "made", a, b)); put(renamed(r, "made", b, None))'
 	same exit "$status" 8
 	data 'd["summary"]["complete"], d["summary"]["errors"], d["summary"]["checked"] < 25' '[false, 0, true]'
 }
+
+@test "an archive without its end: told of the archive, not of a line" {
+	python3 "$top/tests/oracle/dump.py" "$FIXTURES/py-hitl/store.db" | head -n -1 >cut.jsonl
+	apart ckpt check -s cut.jsonl
+	same exit "$status" 8
+	same detail "$(cut -f2,7 <<<"$stdout")" "undecodable	it has no end line, rows may be missing"
+}

@@ -48,6 +48,9 @@ zsh_offers() {
 	is "$output" $'auto\nalways\nnever'
 	run bash_offers "ckpt --json list --sort=f"
 	is "$output" first
+	touch some.db
+	run bash_offers "ckpt migrate so"
+	is "$output" some.db
 	run bash_offers "ckpt help exit"
 	is "$output" exit-codes
 }

@@ -318,3 +318,21 @@ $(date -d 2020-01-01 +%s)"
 		--no-pager --color never
 	[ "$(wc -L <<<"$stdout")" -le 100 ]
 }
+
+@test "an archive that lost something: never just the same" {
+	db=$(store py-hitl)
+	python3 "$top/tests/oracle/dump.py" "$db" >whole.jsonl
+	apart ckpt diff -s "$db" --against whole.jsonl
+	works
+	head -n -1 whole.jsonl >cut.jsonl
+	for pair in "$db cut.jsonl" "cut.jsonl $db"; do
+		apart ckpt diff -s "${pair% *}" --against "${pair#* }" --exit-code
+		same "exit $pair" "$status" 8
+		same stdout "$stdout" ""
+		has "$stderr" "no end line"
+	done
+	sed '2s/.*/no row/' whole.jsonl >bad.jsonl
+	apart ckpt diff -s "$db" --against bad.jsonl
+	same exit "$status" 8
+	same "what is left" "$(cut -f1 <<<"$stdout" | sort -u)" only-a
+}
