@@ -18,7 +18,7 @@ struct migrate_opts {
 	struct opt_list threads, where;
 	const char *quarantine;
 	int verify, on_conflict, progress;
-	bool dry_run, encrypt_all, verify_only;
+	bool dry_run, encrypt_all, verify_only, with_store;
 };
 
 struct migrate {
@@ -51,6 +51,8 @@ static const struct opt opts[] = {
 		"error|skip|overwrite", COMPLETE_CHOICES, false },
 	{ 0, "quarantine", OPT_TEXT, AT(struct migrate_opts, quarantine), "FILE",
 		"put there what cannot be carried, and copy the rest", NULL, COMPLETE_FILE, false },
+	{ 0, "with-store", OPT_FLAG, AT(struct migrate_opts, with_store), NULL,
+		"long-term memory too: the store tables", NULL, 0, false },
 	{ 0, "encrypt-all", OPT_FLAG, AT(struct migrate_opts, encrypt_all), NULL,
 		"encrypt plain values of encrypted rows too", NULL, 0, false },
 	{ 0, "progress", OPT_ENUM, AT(struct migrate_opts, progress), "HOW",
@@ -188,12 +190,14 @@ static int summary(struct migrate *m, int64_t ms)
 
 	ckpt_buf_addf(&members,
 			"\"checkpoints\":%" PRId64 ",\"writes\":%" PRId64
-			",\"blobs\":%" PRId64 ",\"store_items\":0,\"skipped\":%" PRId64
+			",\"blobs\":%" PRId64 ",\"store_items\":%" PRId64
+			",\"skipped\":%" PRId64
 			",\"quarantined\":%" PRId64 ",\"bytes\":%" PRId64
 			",\"seconds\":%" PRId64 ".%03d,\"verified\":{"
 			"\"checkpoints\":%" PRId64 ",\"writes\":%" PRId64
 			",\"different\":%" PRId64 "}",
-			s->checkpoints, s->writes, s->blobs, s->skipped, s->quarantined,
+			s->checkpoints, s->writes, s->blobs, s->store_items, s->skipped,
+			s->quarantined,
 			s->bytes, ms / 1000, (int)(ms % 1000), s->verified_checkpoints,
 			s->verified_writes, s->different);
 	ckpt_buf_addf(&text,
@@ -205,6 +209,8 @@ static int summary(struct migrate *m, int64_t ms)
 	ckpt_buf_addf(&text,
 			") in %" PRId64 ".%" PRId64 " s; %" PRId64 " were there already",
 			ms / 1000, ms % 1000 / 100, s->skipped);
+	if (s->store_items)
+		ckpt_buf_addf(&text, "; %" PRId64 " store items", s->store_items);
 	if (s->quarantined)
 		ckpt_buf_addf(&text, "; %" PRId64 " cannot be carried", s->quarantined);
 	if (!m->o->dry_run && m->o->verify != CKPT_VERIFY_NONE)
@@ -286,6 +292,7 @@ static int copy(struct migrate *m)
 	const struct ckpt_migrate_how how = {
 		.dry_run = m->o->dry_run,
 		.encrypt_all = m->o->encrypt_all,
+		.with_store = m->o->with_store,
 		.verify = m->o->verify < 0 ? CKPT_VERIFY_FULL
 		                           : (enum ckpt_verify)m->o->verify,
 		.on_conflict = m->o->on_conflict < 0

@@ -25,6 +25,7 @@ enum ckpt_conflict { CKPT_CONFLICT_ERROR, CKPT_CONFLICT_SKIP, CKPT_CONFLICT_OVER
 struct ckpt_migrate_how {
 	bool dry_run;     /* only look whether all can be carried */
 	bool encrypt_all; /* plain values of encrypted rows are encrypted, too */
+	bool with_store;  /* long-term memory, too: the tables store and store_vectors */
 	enum ckpt_verify verify;
 	enum ckpt_conflict on_conflict; /* a row of the target that differs */
 	/* Is this checkpoint (META; with a key alone: writes whose checkpoint is not there) to
@@ -41,6 +42,7 @@ struct ckpt_migrate_how {
 struct ckpt_migrate_sum { /* rows that were copied, unless it says otherwise */
 	int64_t checkpoints, writes, blobs, bytes;
 	int64_t skipped;     /* checkpoints that were there already */
+	int64_t store_items; /* of long-term memory */
 	int64_t quarantined; /* checkpoints that could not be carried */
 	int64_t verified_checkpoints, verified_writes, different;
 	bool fresh; /* the target's tables were made */

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "delta.h"
+#include "items.h"
 #include "migrate.h"
 #include "row.h"
 
@@ -209,6 +210,8 @@ static int copy(struct migrate *m)
 		rc = t->ops->commit(t);
 	if (rc >= 0)
 		rc = t->ops->settle(t);
+	if (rc >= 0)
+		rc = items_copy(m);
 	if (t) {
 		m->lost |= t->lost;
 		m->sum->fresh |= t->fresh;
@@ -357,11 +360,15 @@ static int run(struct migrate *m)
 		rc = count_all(m);
 	if (rc >= 0)
 		rc = for_each(m, look_at, "look");
+	if (rc >= 0)
+		rc = items_look(m);
 	if (rc >= 0 && m->sum->quarantined && !m->how->reject)
 		rc = refuse(m);
 	if (rc < 0 || m->how->dry_run)
 		return rc;
 	rc = copy_stubbornly(m);
+	if (rc >= 0 && m->how->verify != CKPT_VERIFY_NONE)
+		rc = items_verify(m);
 	if (rc >= 0 && m->how->verify != CKPT_VERIFY_NONE)
 		rc = migrate_verify(m);
 	if (rc >= 0)

@@ -32,6 +32,8 @@ size_t put_rows(const struct put *);
 int put_flush(struct put *, int64_t added[static PUT_TABLES]);
 
 void put_quoted(struct ckpt_buf *, const char *name); /* as an identifier */
+/* One statement, in which @ is the schema and its dot, or (NULL) nothing. */
+int put_statement(struct conn *, const char *text, const char *schema);
 /* Make the tables, indexes and migration rows as the newest saver does. */
 int put_create(struct conn *, const struct sql_dialect *, const char *schema, bool js);
 

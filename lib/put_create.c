@@ -64,7 +64,7 @@ void put_quoted(struct ckpt_buf *b, const char *name)
 	ckpt_buf_puts(b, "\"");
 }
 
-static int run(struct conn *conn, const char *text, const char *schema)
+int put_statement(struct conn *conn, const char *text, const char *schema)
 {
 	struct ckpt_buf b = { 0 };
 	int rc;
@@ -92,7 +92,7 @@ int put_create(struct conn *conn, const struct sql_dialect *dialect, const char 
 	                                   : (js ? sqlite_js : sqlite_python);
 
 	for (; *text; text++) {
-		int rc = run(conn, *text, schema);
+		int rc = put_statement(conn, *text, schema);
 
 		if (rc < 0)
 			return rc;
