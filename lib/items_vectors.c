@@ -118,7 +118,7 @@ static int make(struct items *w, const struct measures *size)
 	ckpt_buf_addf(&sql, form, at, type, time, time, at);
 	if (rc >= 0)
 		rc = sql.failed ? ckpt_fail(w->m->err, CKPT_ENOMEM, "out of memory")
-		                : put_statement(s->conn, sql.p, s->schema);
+		                : put_statement(s->conn, sql.p, s->base.schema);
 	if (rc >= 0)
 		rc = put_statement(s->conn,
 				w->to.server ? "CREATE TABLE IF NOT EXISTS "
@@ -127,7 +127,7 @@ static int make(struct items *w, const struct measures *size)
 					     : "CREATE TABLE IF NOT EXISTS "
 					       "vector_migrations "
 					       "(v INTEGER PRIMARY KEY)",
-				s->schema);
+				s->base.schema);
 	/* which index a server is to have, the application's store knows: it goes on from there */
 	if (rc >= 0)
 		rc = put_statement(s->conn,
@@ -136,7 +136,7 @@ static int make(struct items *w, const struct measures *size)
 					       "(0), (1) ON CONFLICT DO NOTHING"
 					     : "INSERT OR IGNORE INTO vector_migrations "
 					       "(v) VALUES (0)",
-				s->schema);
+				s->base.schema);
 	ckpt_buf_free(&sql);
 	w->to.has_vectors = rc >= 0;
 	return items_told(w, rc);

@@ -68,7 +68,7 @@ int items_make(struct items *w)
 	int rc = 0;
 
 	for (; *text && rc >= 0; text++)
-		rc = put_statement(s->conn, *text, s->schema);
+		rc = put_statement(s->conn, *text, s->base.schema);
 	return items_told(w, rc);
 }
 
