@@ -68,6 +68,24 @@ static void note_lock(struct diff *d, struct shown *s, const struct ckpt_value *
 			ckpt_show_name(name, v->channel));
 }
 
+/* Nothing is made of them here: a value and the rows another one is made from always differ. */
+static void note_rows(
+		struct diff *d, const struct shown *s, size_t i, struct ckpt_view json)
+{
+	static const char rows[] = "{\"$delta\":";
+	char name[200], id[200];
+
+	if (s->places[i] != CKPT_DELTA || json.n < sizeof(rows) - 1 ||
+			memcmp(json.p, rows, sizeof(rows) - 1) != 0)
+		return;
+	cli_note(d->cli,
+			"channel %s is a delta channel without a stored value at %s: its "
+			"raw "
+			"rows are compared",
+			ckpt_show_name(name, s->c.values[i].channel),
+			ckpt_show_name(id, s->c.key.id));
+}
+
 static struct diff_channel *add_channel(struct side *s)
 {
 	if (s->nchannels == s->capchannels) {
@@ -112,6 +130,10 @@ static void put_channels(struct diff *d, struct side *to, struct shown *s)
 		if (show_channel(s, doc, i)) {
 			ch->n = doc->n - ch->at;
 			to->nchannels++;
+			if (!doc->failed)
+				note_rows(d, s, i,
+						(struct ckpt_view){
+								doc->p + ch->at, ch->n });
 		} else {
 			doc->n = before; /* no value: no key, as in the library */
 		}

@@ -270,3 +270,13 @@ for r in json.load(sys.stdin)["data"]:
 	works
 	same folders "$(listing other | head -1; listing py-hitl | head -1)" "$before"
 }
+
+@test "raw rows of a delta channel are told of, of channels that count" {
+	db=$FIXTURES/py-delta/store.db
+	apart ckpt diff -s "$db" chat
+	has "$stderr" "channel messages is a delta channel without a stored value at 1f1a5ebe-a7ef-6cef-8016-c717d62b3515: its raw rows are compared"
+	apart ckpt diff -s "$db" chat --channel branch:to:bot
+	is "$stderr" ""
+	apart ckpt diff -s "$db" chat -q
+	is "$stderr" ""
+}
