@@ -352,6 +352,8 @@ static int run(struct migrate *m)
 
 	if (rc >= 0)
 		rc = check_apart(m);
+	if (rc >= 0 && !m->how->dry_run)
+		target_mend(m->name, &m->config);
 	if (rc >= 0)
 		rc = look_at_target(m);
 	m->blob_rows = m->from_apart && m->to_apart && !m->how->wanted &&

@@ -65,6 +65,10 @@ static const struct meaning {
 	{ "55P03", CKPT_EBUSY,
 			"another session holds the lock; try again, or raise "
 			"--lock-wait" },
+	{ "23505", CKPT_EBUSY,
+			"another session wrote the same at the same time; run it again" },
+	{ "42P07", CKPT_EBUSY,
+			"another session made the same at the same time; run it again" },
 	{ "57014", CKPT_EINTERRUPTED, NULL },
 	{ "57P04", CKPT_ECONNECT, NULL },
 	{ "57", CKPT_EBUSY, "the server is going down or coming up; try again" },

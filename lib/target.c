@@ -1,6 +1,8 @@
 /*
  * target.c - where rows are copied to, by its name. What each kind does is target_*.c's.
  */
+#include <unistd.h>
+
 #include "put.h"
 #include "target.h"
 
@@ -31,6 +33,27 @@ bool target_has_paths(struct ckpt_store *s)
 	bool sql = s->backend == &sqlite_backend || s->backend == &postgres_backend;
 
 	return !sql || put_has_path(sql_of(s));
+}
+
+void target_mend(const char *name, const struct ckpt_config *config)
+{
+	static const char read[] = "SELECT count(*) FROM sqlite_master";
+	struct ckpt_error err = { 0 };
+	struct ckpt_buf journal = { 0 };
+	struct store_name n;
+	struct conn *conn;
+
+	if (store_resolve(&n, name, &err) == 0 && n.backend == &sqlite_backend) {
+		ckpt_buf_addf(&journal, "%s-journal", n.where);
+		if (!journal.failed && access(journal.p, F_OK) == 0 &&
+				sqlite_driver.open_write(&conn, n.where, false, config,
+						&err) == 0) {
+			sqlite_driver.exec(conn, read, NULL, 0);
+			sqlite_driver.close(conn);
+		}
+		ckpt_buf_free(&journal);
+	}
+	store_name_free(&n);
 }
 
 int target_open(struct target **out, const char *name, const struct target_config *config,

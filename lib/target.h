@@ -52,6 +52,9 @@ struct target_ops {
  * `err`? Then that is cleared. `apart`: it would keep values in blobs. */
 int target_possible(const char *name, const struct ckpt_config *, bool *apart,
 		struct ckpt_error *);
+/* What a run that was killed left half written in a file is rolled back, as SQLite does when it writes
+ * there next; only reading it would be refused. Faults are told by who opens it then. */
+void target_mend(const char *name, const struct ckpt_config *);
 bool target_has_paths(struct ckpt_store *); /* its writes have a task_path */
 int target_open(struct target **out, const char *name, const struct target_config *,
 		struct ckpt_error *);
