@@ -19,6 +19,15 @@ for ((round = 1; SECONDS < end; round++)); do
 		echo "failed: build/venv/bin/python tests/interop/test_fresh.py $seed"
 		exit 1
 	fi
+	for more in "build/venv/bin/python tests/interop/test_migrate_pg.py $seed" \
+		"env SEED=$seed tests/pg/migrate.sh 4"; do
+		# shellcheck disable=SC2086  # words of a command
+		if ! tests/pg/with-server.sh $more >build/log/soak.log 2>&1; then
+			cat build/log/soak.log
+			echo "failed: tests/pg/with-server.sh $more"
+			exit 1
+		fi
+	done
 	HOSTILE_SEED=$seed tests/run.sh hostile
 	FUZZ_TIME=${FUZZ_TIME:-60} tests/fuzz.sh "$@"
 	JOBS=8 tests/run.sh unit store cli
