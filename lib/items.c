@@ -278,11 +278,8 @@ static int verdict(struct items *w)
 
 	if (w->rounded)
 		items_note(w,
-				"%lld items live for a fraction of a minute more or "
-				"less: "
-				"PostgreSQL "
-				"keeps whole minutes, to which their ttl_minutes are "
-				"rounded",
+				"ttl_minutes of %lld items is rounded: PostgreSQL keeps "
+				"whole minutes",
 				(long long)w->rounded);
 	if (w->refused) {
 		ckpt_fail(err, CKPT_EREFUSED,

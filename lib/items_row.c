@@ -8,6 +8,7 @@
 #include "items.h"
 
 #define TTL_MOST 2147483647
+#define NUMBER_MOST 400 /* digits; a double has no more */
 
 /* ---- what it becomes --------------------------------------------------------------------------- */
 
@@ -201,20 +202,96 @@ bool item_time_same(const struct cell *a, const struct cell *b)
 	return (a->kind == CELL_NULL) == (b->kind == CELL_NULL) && cell_same(a, b);
 }
 
-static int value_same(struct items *w, const struct cell *a, const struct cell *b)
+/* A number as numeric writes it: without an exponent, zero without a sign. */
+static void put_numeric(struct ckpt_buf *to, struct ckpt_view v)
 {
-	const struct stored x = { CKPT_META_TYPE, a->v, CKPT_OPEN };
-	const struct stored y = { CKPT_META_TYPE, b->v, CKPT_OPEN };
-	struct digest p, q;
-	int rc, other;
+	char digits[NUMBER_MOST];
+	size_t n = 0, whole = 0, first = 0, i = 0;
+	bool minus = v.n && *(const char *)v.p == '-', dot = false, zero = true;
+	const char *p = v.p;
+	long point;
 
-	if (ckpt_view_eq(a->v, b->v))
-		return 1;
-	rc = canon_digest(w->canon, &x, false, &p);
-	other = rc <= 0 ? rc : canon_digest(w->canon, &y, false, &q);
+	for (i = minus; i < v.n && n < NUMBER_MOST && (p[i] | 32) != 'e'; i++) {
+		if (p[i] == '.') {
+			dot = true;
+			continue;
+		}
+		zero &= p[i] == '0';
+		whole += !dot;
+		digits[n++] = p[i];
+	}
+	point = (long)whole + (i < v.n ? strtol(p + i + 1, NULL, 10) : 0);
+	if (n == NUMBER_MOST || point > NUMBER_MOST || point < -NUMBER_MOST ||
+			(i == v.n && !zero)) {
+		ckpt_buf_add(to, v.p, v.n);
+		return;
+	}
+	for (; first + 1 < n && point > 1 && digits[first] == '0'; point--)
+		first++;
+	if (zero && point > 1)
+		point = 1;
+	ckpt_buf_puts(to, minus && !zero ? "-" : "");
+	ckpt_buf_puts(to, point > 0 ? "" : "0");
+	for (long k = point < 0 ? point : 0; k < (long)(n - first) || k < point; k++) {
+		bool given = k >= 0 && k < (long)(n - first);
+
+		ckpt_buf_puts(to, k == point ? "." : "");
+		ckpt_buf_add(to, given ? &digits[first + (size_t)k] : "0", 1);
+	}
+}
+
+/* A value as jsonb gives it back, as far as numbers go. */
+static int as_jsonb(struct ckpt_buf *to, struct ckpt_view v)
+{
+	const char *p = v.p;
+	struct reader rd;
+	struct token t;
+	size_t at = 0;
+	int rc;
+
+	reader_init(&rd, &json_reader, v);
+	while ((rc = reader_next(&rd, &t)) > 0) {
+		if (t.kind != TOKEN_NUM)
+			continue;
+		ckpt_buf_add(to, p + at, t.at - at);
+		put_numeric(to, t.s);
+		at = t.at + t.s.n;
+	}
+	reader_done(&rd);
+	ckpt_buf_add(to, p + at, v.n - at);
+	return to->failed ? CKPT_ENOMEM : rc;
+}
+
+static int digests_same(struct items *w, struct ckpt_view a, struct ckpt_view b)
+{
+	const struct stored x = { CKPT_META_TYPE, a, CKPT_OPEN };
+	const struct stored y = { CKPT_META_TYPE, b, CKPT_OPEN };
+	struct digest p, q;
+	int rc = canon_digest(w->canon, &x, false, &p);
+	int other = rc <= 0 ? rc : canon_digest(w->canon, &y, false, &q);
+
 	if (rc == CKPT_ENOMEM || other == CKPT_ENOMEM)
 		return ckpt_fail(w->m->err, CKPT_ENOMEM, "out of memory");
 	return rc > 0 && other > 0 && digest_eq(p, q);
+}
+
+/* jsonb keeps the number and not how it is written: 1e2 is 100, also for the application's own. */
+static int value_same(struct items *w, const struct cell *a, const struct cell *b)
+{
+	struct ckpt_buf x = { 0 }, y = { 0 };
+	int rc = ckpt_view_eq(a->v, b->v) ? 1 : digests_same(w, a->v, b->v);
+
+	if (rc == 0 && (w->from.server || w->to.server)) {
+		int left = as_jsonb(&x, a->v), right = as_jsonb(&y, b->v);
+
+		if (left == CKPT_ENOMEM || right == CKPT_ENOMEM)
+			rc = ckpt_fail(w->m->err, CKPT_ENOMEM, "out of memory");
+		else if (left >= 0 && right >= 0)
+			rc = digests_same(w, ckpt_buf_view(&x), ckpt_buf_view(&y));
+	}
+	ckpt_buf_free(&x);
+	ckpt_buf_free(&y);
+	return rc;
 }
 
 int item_same(struct items *w, const struct item *it, const struct cell *there)
