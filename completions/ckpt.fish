@@ -127,6 +127,7 @@ complete -c ckpt -n '__ckpt_using migrate' -l verify -x -a 'full count none' -d 
 complete -c ckpt -n '__ckpt_using migrate' -l verify-only -d 'copy nothing, compare both stores'
 complete -c ckpt -n '__ckpt_using migrate' -l on-conflict -x -a 'error skip overwrite' -d 'where the target has other contents (default: error)'
 complete -c ckpt -n '__ckpt_using migrate' -l quarantine -r -F -d 'put there what cannot be carried, and copy the rest'
+complete -c ckpt -n '__ckpt_using migrate' -l with-store -d 'long-term memory too: the store tables'
 complete -c ckpt -n '__ckpt_using migrate' -l encrypt-all -d 'encrypt plain values of encrypted rows too'
 complete -c ckpt -n '__ckpt_using migrate' -l progress -x -a 'none plain' -d 'no bar, or lines instead of it'
 complete -c ckpt -n '__ckpt_using migrate' -F
