@@ -228,28 +228,85 @@ static int space_end(struct check *c)
 	return rc < 0 ? rc : check_caller(c);
 }
 
+static int take_checkpoint(struct check *c, const struct ckpt_checkpoint *row)
+{
+	int rc = 0;
+
+	if (!c->space.nnodes || !same_space(&c->space.key, &row->key)) {
+		rc = space_end(c);
+		rc = rc < 0 ? rc : space_begin(c, &row->key);
+	}
+	check_keep_key(c, &row->key);
+	rc = rc < 0 ? rc : check_checkpoint(c, row);
+	rc = rc < 0 ? rc : space_add(c, row);
+	c->opt->checked++;
+	return rc;
+}
+
+/* A page of the file is damaged: what SQLite says of it is a finding, and the rest goes on. */
+static bool page_damaged(const struct check *c)
+{
+	return c->store->err->code == CKPT_ECORRUPT &&
+	       c->store->backend == &sqlite_backend;
+}
+
+static int page_found(struct check *c, const struct ckpt_key *key)
+{
+	char why[sizeof(c->store->err->text)];
+
+	memcpy(why, c->store->err->text, sizeof(why));
+	*c->store->err = (struct ckpt_error){ 0 };
+	return check_tell(c, UNDECODABLE, key, (struct ckpt_view){ 0 }, "%s", why);
+}
+
+/* Row by row, as the index has them, from behind those that were read. */
+static int one_by_one(struct check *c, int64_t done)
+{
+	const struct ckpt_pick keys = { .key.thread = c->thread, .depth = CKPT_KEYS };
+	struct ckpt_checkpoint key, row;
+	struct ckpt_scan *scan, *one;
+	int rc = ckpt_scan_open(&scan, c->store, &keys);
+
+	while (rc >= 0 && (rc = ckpt_scan_next(scan, &key)) > 0) {
+		const struct ckpt_pick pick = {
+			.key = key.key, .depth = CKPT_VALUES, .apart = true
+		};
+
+		if (done-- > 0)
+			continue;
+		rc = ckpt_scan_one(&one, c->store, &pick, &row);
+		if (rc > 0)
+			rc = take_checkpoint(c, &row);
+		ckpt_scan_close(one);
+		if (rc < 0 && page_damaged(c)) {
+			check_keep_key(c, &key.key);
+			c->opt->checked++;
+			rc = page_found(c, &key.key);
+		}
+	}
+	ckpt_scan_close(scan);
+	return rc;
+}
+
 static int all_checkpoints(struct check *c)
 {
-	struct ckpt_pick pick = {
+	const struct ckpt_pick pick = {
 		.key.thread = c->thread, .depth = CKPT_VALUES, .apart = true
 	};
+	int64_t before = c->opt->checked;
 	struct ckpt_checkpoint row;
 	struct ckpt_scan *scan;
 	int rc = ckpt_scan_open(&scan, c->store, &pick);
 
-	while (rc >= 0 && (rc = ckpt_scan_next(scan, &row)) > 0) {
-		if (!c->space.nnodes || !same_space(&c->space.key, &row.key)) {
-			rc = space_end(c);
-			rc = rc < 0 ? rc : space_begin(c, &row.key);
-		}
-		check_keep_key(c, &row.key);
-		rc = rc < 0 ? rc : check_checkpoint(c, &row);
-		rc = rc < 0 ? rc : space_add(c, &row);
-		c->opt->checked++;
+	while (rc >= 0 && (rc = ckpt_scan_next(scan, &row)) > 0)
+		rc = take_checkpoint(c, &row);
+	ckpt_scan_close(scan);
+	if (rc < 0 && page_damaged(c)) {
+		*c->store->err = (struct ckpt_error){ 0 };
+		rc = one_by_one(c, c->opt->checked - before);
 	}
 	rc = rc < 0 ? rc : space_end(c);
 	c->space.nnodes = 0;
-	ckpt_scan_close(scan);
 	return rc;
 }
 
@@ -268,6 +325,9 @@ static int all_writes(struct check *c)
 		rc = check_write(c, &row);
 	}
 	ckpt_scan_close(scan);
+	/* the writes behind the page are not looked at: the finding says where it stopped */
+	if (rc < 0 && page_damaged(c))
+		rc = page_found(c, NULL);
 	return rc < 0 ? rc : 0;
 }
 

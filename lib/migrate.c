@@ -346,12 +346,36 @@ static int copy_stubbornly(struct migrate *m)
 	return rc;
 }
 
+/* An archive that lost rows does not pass for all there was: only what it still has can be copied,
+ * and only by somebody who knows. */
+static int check_source(struct migrate *m)
+{
+	struct ckpt_fault f;
+	char line[32] = "";
+
+	if (!ckpt_store_fault(m->source, 0, &f))
+		return 0;
+	m->damaged = true;
+	if (m->how->reject)
+		return 0;
+	if (f.line)
+		snprintf(line, sizeof(line), "line %lld: ", (long long)f.line);
+	ckpt_fail(m->err, CKPT_EREFUSED,
+			"the archive is damaged: %s%s; nothing was written", line, f.why);
+	ckpt_hint(m->err, "ckpt check names all that is wrong; --quarantine FILE copies "
+			  "what "
+			  "is left, and ends with exit code 3");
+	return m->err->code;
+}
+
 static int run(struct migrate *m)
 {
 	int rc = ckpt_store_about(m->source, &m->about);
 
 	if (rc >= 0)
 		rc = check_apart(m);
+	if (rc >= 0)
+		rc = check_source(m);
 	if (rc >= 0 && !m->how->dry_run)
 		target_mend(m->name, &m->config);
 	if (rc >= 0)
@@ -379,6 +403,9 @@ static int run(struct migrate *m)
 		rc = ckpt_fail(m->err, CKPT_EINCOMPLETE,
 				"%lld checkpoints are in quarantine",
 				(long long)m->sum->quarantined);
+	else if (rc >= 0 && m->damaged)
+		rc = ckpt_fail(m->err, CKPT_EINCOMPLETE,
+				"what is left of the archive was copied");
 	return rc;
 }
 

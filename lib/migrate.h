@@ -55,6 +55,7 @@ struct migrate {
 	bool blob_rows;            /* blobs are copied as rows, not by what names them */
 	bool paths;                /* the target's writes have a task_path */
 	bool lost;                 /* the target did not answer: it may do later */
+	bool damaged;              /* the source is an archive that lost rows */
 };
 
 /* What the target, open for reading, has of each of the source's threads. CKPT_ECORRUPT: a row

@@ -265,11 +265,29 @@ put(renamed(r, "made", a, b)); put(renamed(r, "made", b, None))'
 	same lines "$(wc -l <<<"$stdout")" 3
 }
 
-@test "a check that ends early says how far it came" {
+@test "a damaged page hides only the rows that lie in it" {
 	db=$(store broken/flipped-page)
 	apart ckpt check -s "$db" --json
 	same exit "$status" 8
-	data 'd["summary"]["complete"], d["summary"]["errors"], d["summary"]["checked"] < 25' '[false, 0, true]'
+	data 'd["summary"]["errors"], d["summary"]["checked"], [f["code"] for f in d["data"]]' \
+		'[2, 25, ["undecodable", "undecodable"]]'
+}
+
+@test "a check that ends early says how far it came" {
+	cp "$FIXTURES/py-hitl/store.db" cut.db
+	python3 - cut.db <<'END'
+import sqlite3, sys
+db = sqlite3.connect(sys.argv[1])
+(size,), = db.execute("PRAGMA page_size")
+(root,), = db.execute("SELECT rootpage FROM sqlite_master WHERE name LIKE '%autoindex_checkpoints%'")
+db.close()
+with open(sys.argv[1], "r+b") as f:    # where every key is looked up
+    f.seek((root - 1) * size)
+    f.write(bytes(200))
+END
+	apart ckpt check -s cut.db --json
+	same exit "$status" 8
+	data 'd["summary"]["complete"], d["summary"]["checked"] < 25' '[false, true]'
 }
 
 @test "an archive without its end: told of the archive, not of a line" {

@@ -239,3 +239,14 @@ END
 	diff <(rows big.db) <(rows new.db)
 	[ "$(sqlite3 new.db "SELECT count(*) FROM sqlite_master WHERE name = 'ckpt_migration'")" = 0 ]
 }
+
+@test "an archive that lost rows does not pass for all there was" {
+	ckpt migrate "$db" all.jsonl
+	head -n -1 all.jsonl >cut.jsonl
+	apart ckpt migrate cut.jsonl new.db
+	[ "$status" -eq 7 ]
+	[ ! -e new.db ]
+	apart ckpt migrate cut.jsonl new.db --quarantine rest.jsonl
+	[ "$status" -eq 3 ]
+	diff <(rows "$db") <(rows new.db)
+}
