@@ -163,6 +163,15 @@ static int64_t monotonic_ms(void)
 	return t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
+/* For people: on a terminal with the answer, else beside it. */
+static void tell(struct migrate *m, const char *what, const char *rest)
+{
+	if (out_form_of(m->cli) == FORM_TEXT)
+		out_text(m->cli, "%s%s\n", what, rest);
+	else if (out_form_of(m->cli) == FORM_PORCELAIN)
+		cli_note(m->cli, "%s%s", what, rest);
+}
+
 /* How the application spells the store it is to use from now on. */
 static void tell_uri(struct migrate *m, const char *target)
 {
@@ -174,10 +183,10 @@ static void tell_uri(struct migrate *m, const char *target)
 		return;
 	rest = strstr(shown.p, "://");
 	if (strncmp(shown.p, "postgres", 8) == 0 && rest) {
-		out_text(m->cli, "psycopg     postgresql%s\n", rest);
-		out_text(m->cli, "SQLAlchemy  postgresql+psycopg%s\n", rest);
+		tell(m, "psycopg     postgresql", rest);
+		tell(m, "SQLAlchemy  postgresql+psycopg", rest);
 	} else {
-		out_text(m->cli, "target      %s\n", shown.p);
+		tell(m, "target      ", shown.p);
 	}
 	ckpt_buf_free(&shown);
 }
@@ -191,15 +200,14 @@ static int summary(struct migrate *m, int64_t ms)
 	ckpt_buf_addf(&members,
 			"\"checkpoints\":%" PRId64 ",\"writes\":%" PRId64
 			",\"blobs\":%" PRId64 ",\"store_items\":%" PRId64
-			",\"skipped\":%" PRId64
-			",\"quarantined\":%" PRId64 ",\"bytes\":%" PRId64
-			",\"seconds\":%" PRId64 ".%03d,\"verified\":{"
+			",\"skipped\":%" PRId64 ",\"quarantined\":%" PRId64
+			",\"bytes\":%" PRId64 ",\"seconds\":%" PRId64
+			".%03d,\"verified\":{"
 			"\"checkpoints\":%" PRId64 ",\"writes\":%" PRId64
 			",\"different\":%" PRId64 "}",
 			s->checkpoints, s->writes, s->blobs, s->store_items, s->skipped,
-			s->quarantined,
-			s->bytes, ms / 1000, (int)(ms % 1000), s->verified_checkpoints,
-			s->verified_writes, s->different);
+			s->quarantined, s->bytes, ms / 1000, (int)(ms % 1000),
+			s->verified_checkpoints, s->verified_writes, s->different);
 	ckpt_buf_addf(&text,
 			"%s %" PRId64 " checkpoints, %" PRId64 " writes, %" PRId64
 			" blobs (",
@@ -223,6 +231,8 @@ static int summary(struct migrate *m, int64_t ms)
 		rc = ckpt_fail(&m->cli->err, CKPT_ENOMEM, "out of memory");
 	else
 		rc = out_summary(m->cli, members.p, text.p);
+	if (rc >= 0 && out_form_of(m->cli) == FORM_PORCELAIN)
+		cli_note(m->cli, "%s", text.p);
 	ckpt_buf_free(&members);
 	ckpt_buf_free(&text);
 	return rc;
@@ -315,7 +325,7 @@ static int copy(struct migrate *m)
 		rc = cli->err.code;
 	/* what was done is told, also where not all of it went well */
 	summary(m, monotonic_ms() - began);
-	if (rc >= 0 && !m->o->dry_run && out_form_of(cli) == FORM_TEXT)
+	if (rc >= 0 && !m->o->dry_run)
 		tell_uri(m, cli->args[1]);
 	return rc;
 }
