@@ -1,20 +1,23 @@
 // What the JavaScript savers read of each checkpoint: prints {"KEY": {…}}, KEY being the JSON of
 // [thread, namespace, id]. Which are asked for comes as JSON on standard input.
 //
-//   JS_MODULES=build/js/node_modules convert_js.mjs sqlite PATH | pg URL <KEYS
+//   JS_MODULES=build/js/node_modules convert_js.mjs sqlite PATH | pg URL [SCHEMA [setup]] <KEYS
 import { createRequire } from "node:module";
 import { readFileSync } from "node:fs";
 
 const require = createRequire(process.env.JS_MODULES + "/x.js");
-const [kind, where] = process.argv.slice(2);
+const [kind, where, schema = "public", first] = process.argv.slice(2);
 
 function saver() {
 	if (kind === "sqlite")
 		return require("@langchain/langgraph-checkpoint-sqlite").SqliteSaver.fromConnString(where);
-	return require("@langchain/langgraph-checkpoint-postgres").PostgresSaver.fromConnString(where);
+	return require("@langchain/langgraph-checkpoint-postgres").PostgresSaver.fromConnString(where,
+		{ schema });
 }
 
 const out = {}, s = saver();
+if (first === "setup")
+	await s.setup();
 for (const [thread_id, checkpoint_ns, checkpoint_id] of JSON.parse(readFileSync(0, "utf8"))) {
 	const t = await s.getTuple({ configurable: { thread_id, checkpoint_ns, checkpoint_id } });
 	const { channel_values, channel_versions, versions_seen, ...rest } = t.checkpoint;
