@@ -183,10 +183,14 @@ static const char *doing(const struct pg_conn *c)
 	return c->writing ? "cannot write to store" : "cannot read store";
 }
 
-/* What libpq itself found: mostly that nobody is there any more. */
+/* What libpq itself found: mostly that nobody is there any more. Where it could not send, it comes to
+ * know that only when it reads next. */
 static int own_fault(struct pg_conn *c, const char *message)
 {
-	bool lost = c->pq.PQstatus(c->db) == CONNECTION_BAD;
+	bool lost = c->pq.PQstatus(c->db) == CONNECTION_BAD ||
+	            strstr(message, "server closed the connection") ||
+	            !c->pq.PQconsumeInput(c->db) ||
+	            c->pq.PQstatus(c->db) == CONNECTION_BAD;
 	int code = lost ? CKPT_EBUSY : CKPT_EINTERNAL;
 
 	if (strstr(message, "out of memory"))

@@ -49,6 +49,7 @@
 	X(PQsetErrorVerbosity) \
 	X(PQsetNoticeReceiver) \
 	X(PQsocket) \
+	X(PQconsumeInput) \
 	X(PQsslInUse) \
 	X(PQstatus) \
 	X(PQtransactionStatus) \
