@@ -115,6 +115,8 @@ int opt_help(const struct cmd *, struct ckpt_buf *to); /* -h; cmd NULL: the prog
 
 /* Helpers shared by commands. */
 int cli_usage(struct cli *, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* Is each of `--where` KEY=VALUE? */
+int cli_check_where(struct cli *, const struct opt_list *);
 /* How stores are opened, from the common options. */
 void cli_config(struct cli *, struct ckpt_config *out);
 /* Open a store besides cli->store, with the same options; the caller ends and closes it. */

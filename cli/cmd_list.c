@@ -85,14 +85,7 @@ static int check_words(struct cli *cli, const struct list *o, bool one_thread)
 		return cli_usage(cli,
 				"--changed '%s': a pointer begins /values/ or /metadata/",
 				o->changed);
-	for (size_t i = 0; i < o->where.n; i++) {
-		const char *eq = strchr(o->where.v[i], '=');
-
-		if (!eq || eq == o->where.v[i])
-			return cli_usage(cli, "--where '%s': KEY=VALUE is wanted",
-					o->where.v[i]);
-	}
-	return 0;
+	return cli_check_where(cli, &o->where);
 }
 
 static int run(struct cli *cli)

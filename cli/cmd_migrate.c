@@ -244,14 +244,7 @@ static int check_words(struct cli *cli, const struct migrate_opts *o)
 {
 	if (cli->g.store)
 		return cli_usage(cli, "migrate names its stores itself: SRC DST, not -s");
-	for (size_t i = 0; i < o->where.n; i++) {
-		const char *eq = strchr(o->where.v[i], '=');
-
-		if (!eq || eq == o->where.v[i])
-			return cli_usage(cli, "--where '%s': KEY=VALUE is wanted",
-					o->where.v[i]);
-	}
-	return 0;
+	return cli_check_where(cli, &o->where);
 }
 
 /* Nobody else's file, and for nobody else to read. */

@@ -205,6 +205,18 @@ static bool on_stop(void *arg)
 	return sink_signal() != 0;
 }
 
+int cli_check_where(struct cli *cli, const struct opt_list *where)
+{
+	for (size_t i = 0; i < where->n; i++) {
+		const char *eq = strchr(where->v[i], '=');
+
+		if (!eq || eq == where->v[i])
+			return cli_usage(cli, "--where '%s': KEY=VALUE is wanted",
+					where->v[i]);
+	}
+	return 0;
+}
+
 void cli_config(struct cli *cli, struct ckpt_config *out)
 {
 	*out = (struct ckpt_config){ .schema = cli->g.schema,

@@ -87,7 +87,7 @@ static int only_reading(void *arg, int action, const char *a, const char *b,
 	}
 }
 
-static int harden(struct sqlite_conn *c)
+int sqlite_distrust(struct sqlite_conn *c)
 {
 	static const struct {
 		int verb, on;
@@ -99,14 +99,23 @@ static int harden(struct sqlite_conn *c)
 	};
 	int rc = sqlite3_extended_result_codes(c->db, 1);
 
+	for (size_t i = 0; i < sizeof(config) / sizeof(config[0]) && rc == SQLITE_OK; i++)
+		rc = sqlite3_db_config(c->db, config[i].verb, config[i].on, (int *)NULL);
+	return rc;
+}
+
+static int harden(struct sqlite_conn *c)
+{
+	int rc = SQLITE_OK;
+
 	/* first of all, as a schema may end this early: the last to close would move the WAL into
 	   the file and remove it; as owner of an idle store we have none to move, and closing
 	   takes our empty side files away */
-	if (rc == SQLITE_OK && c->file.how != SQLITE_OWNER)
+	if (c->file.how != SQLITE_OWNER)
 		rc = sqlite3_db_config(
 				c->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, (int *)NULL);
-	for (size_t i = 0; i < sizeof(config) / sizeof(config[0]) && rc == SQLITE_OK; i++)
-		rc = sqlite3_db_config(c->db, config[i].verb, config[i].on, (int *)NULL);
+	if (rc == SQLITE_OK)
+		rc = sqlite_distrust(c);
 	/* before anything reads the file: exclusive means a WAL index in memory, no -shm */
 	if (rc == SQLITE_OK && c->file.how == SQLITE_QUIET)
 		rc = sqlite3_exec(

@@ -55,6 +55,8 @@ sqlite3_stmt *sqlite_statement(struct sqlite_conn *, const char *sql,
 		const struct cell *args, size_t nargs, bool writing);
 void sqlite_keep(struct sqlite_conn *, sqlite3_stmt *); /* done with it; to use again */
 void sqlite_close(struct conn *);
+/* The file is somebody's: none of its triggers, views and functions run. SQLITE_OK, or not. */
+int sqlite_distrust(struct sqlite_conn *);
 int sqlite_open_write(struct conn **out, const char *where, bool create,
 		const struct ckpt_config *, struct ckpt_error *);
 int sqlite_begin(struct conn *);

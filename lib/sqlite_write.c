@@ -41,18 +41,8 @@ static int look_at(const char *where, bool create, bool *fresh, struct ckpt_erro
 
 static int prepare(struct sqlite_conn *c, bool fresh)
 {
-	static const struct {
-		int verb, on;
-	} config[] = {
-		{ SQLITE_DBCONFIG_DEFENSIVE, 1 },
-		{ SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0 },
-		{ SQLITE_DBCONFIG_ENABLE_TRIGGER, 0 },
-		{ SQLITE_DBCONFIG_ENABLE_VIEW, 0 },
-	};
-	int rc = sqlite3_extended_result_codes(c->db, 1);
+	int rc = sqlite_distrust(c);
 
-	for (size_t i = 0; i < sizeof(config) / sizeof(config[0]) && rc == SQLITE_OK; i++)
-		rc = sqlite3_db_config(c->db, config[i].verb, config[i].on, (int *)NULL);
 	if (rc == SQLITE_OK)
 		rc = sqlite3_exec(c->db,
 				"PRAGMA cell_size_check=1; PRAGMA mmap_size=0;"
