@@ -98,6 +98,7 @@ level() {
 		command_ sqlite3 sqlite3
 		command_ mandoc mandoc
 		command_ zsh zsh
+		command_ jq jq
 		command_ fish fish
 		jsonschema
 		postgresql
