@@ -45,7 +45,6 @@ struct ckpt_migrate_sum { /* rows that were copied, unless it says otherwise */
 	int64_t store_items; /* of long-term memory */
 	int64_t quarantined; /* checkpoints that could not be carried */
 	int64_t verified_checkpoints, verified_writes, different;
-	bool fresh; /* the target's tables were made */
 };
 /* Copy what `source` holds into the store `name`, which is made if it is not there. A run that
  * was interrupted is taken up by the next one; nothing is copied twice. CKPT_EREFUSED: something

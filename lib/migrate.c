@@ -214,7 +214,6 @@ static int copy(struct migrate *m)
 		rc = items_copy(m);
 	if (t) {
 		m->lost |= t->lost;
-		m->sum->fresh |= t->fresh;
 		m->sum->checkpoints += t->done.checkpoints;
 		m->sum->writes += t->done.writes;
 		m->sum->blobs += t->done.blobs;

@@ -15,8 +15,7 @@ struct target_tally {
 struct target {
 	const struct target_ops *ops;
 	struct ckpt_error *err;
-	bool fresh; /* its tables were made just now */
-	bool lost;  /* the connection failed or was busy: another one may do better */
+	bool lost; /* the connection failed or was busy: another one may do better */
 	struct target_tally
 			done; /* rows that were new to it, in batches that ended well */
 };

@@ -222,7 +222,8 @@ static int sql_drop(struct target *base, const struct ckpt_checkpoint *c,
 		                : target_exec(t, sql.p, args, 3);
 	}
 	sql.n = 0;
-	ckpt_buf_addf(&sql, one, t->sql->blobs, "channel", " AND version = $4");
+	if (t->sql->blobs)
+		ckpt_buf_addf(&sql, one, t->sql->blobs, "channel", " AND version = $4");
 	for (size_t i = 0; i < row->nblobs && rc >= 0 && !sql.failed; i++) {
 		args[2] = (struct cell){ .kind = CELL_TEXT, .v = row->blobs[i].channel };
 		args[3] = (struct cell){ .kind = CELL_TEXT, .v = row->blobs[i].version };

@@ -17,6 +17,7 @@ struct dump_target {
 	struct target base;
 	char *name, *part;
 	int fd;
+	bool fresh; /* there is no archive of this name yet */
 	struct ckpt_buf lines;
 	struct target_tally all;
 };
@@ -135,7 +136,7 @@ static int dump_settle(struct target *base)
 	struct dump_target *t = of(base);
 
 	/* what is there already is left as it is; closing takes the other file away */
-	if (!base->fresh && !t->all.checkpoints && !t->all.writes && !t->all.blobs)
+	if (!t->fresh && !t->all.checkpoints && !t->all.writes && !t->all.blobs)
 		return base->err->code;
 	ckpt_buf_addf(&t->lines,
 			"{\"end\":{\"checkpoints\":%lld,\"writes\":%lld,\"blobs\":%lld}}"
@@ -223,7 +224,7 @@ int dump_target_open(struct target **out, const struct store_name *name,
 		return ckpt_fail(err, CKPT_ENOMEM, "out of memory");
 	t->base.ops = &dump_ops;
 	t->base.err = err;
-	t->base.fresh = access(name->where, F_OK) != 0;
+	t->fresh = access(name->where, F_OK) != 0;
 	t->name = strdup(name->where);
 	ckpt_buf_addf(&part, "%s.part", name->where);
 	t->part = part.p;

@@ -13,7 +13,6 @@
 
 /* What reading would only be told about keeps from writing. */
 struct doubts {
-	const struct ckpt_config *config;
 	char first[300];
 };
 
@@ -99,14 +98,13 @@ static int make_tables(struct sql_target *t, const struct target_config *config)
 	}
 	if (rc < 0)
 		return rc;
-	t->base.fresh = true;
 	return put_create(t->sql->conn, t->sql->dialect, schema, config->js);
 }
 
 /* The tables, as they are now, must be ones that all is known of. */
 static int look_at_tables(struct sql_target *t, const struct target_config *config)
 {
-	struct doubts doubts = { .config = config->store };
+	struct doubts doubts = { { 0 } };
 	struct ckpt_config strict = *config->store;
 
 	strict.note = doubt;
