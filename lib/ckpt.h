@@ -252,5 +252,6 @@ const char *ckpt_version(void);
 #include "ckpt_match.h"
 #include "ckpt_check.h"
 #include "ckpt_migrate.h"
+#include "ckpt_prune.h"
 
 #endif

@@ -1,0 +1,33 @@
+/*
+ * doomed.h - the keys that a plan drops, in the order in which they were added; a few MiB of them
+ * in memory, beyond that in a file that nobody sees. Internal.
+ */
+#ifndef DOOMED_H
+#define DOOMED_H
+
+#include "base.h"
+
+struct doomed;
+struct doomed_space {            /* a namespace, told once before its ids */
+	struct ckpt_key key;     /* thread and ns; blob says how they are kept */
+	struct ckpt_view newest; /* id of the newest checkpoint when it was planned */
+	bool newest_blob;        /* … which is kept as BLOB */
+	bool whole;              /* all of its checkpoints are dropped */
+	bool whole_thread; /* of the thread nothing stays: it goes with all it has */
+};
+struct doomed_item {
+	const struct doomed_space *space; /* lives until the next one comes */
+	struct ckpt_key key;              /* lives until the next call */
+	int64_t row;                      /* where the engine finds it (rowid), or -1 */
+};
+
+int doomed_new(struct doomed **out, struct ckpt_error *);
+int doomed_space(struct doomed *, const struct doomed_space *);
+int doomed_add(struct doomed *, struct ckpt_view id, bool blob, int64_t row);
+size_t doomed_count(const struct doomed *);
+/* From the first one again. Reading may be done many times, adding only before. */
+int doomed_rewind(struct doomed *);
+int doomed_next(struct doomed *, struct doomed_item *out); /* 1, 0 at the end, < 0 */
+void doomed_free(struct doomed *);
+
+#endif
