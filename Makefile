@@ -121,6 +121,7 @@ $(eval $(call variant,build,$(CC),$(CFLAGS)))
 $(eval $(call variant,build/asan,$(CC),$(SAN) -Werror -DCKPT_ASAN_ARENA))
 $(eval $(call variant,build/gcc,gcc,-O2 -Werror))
 $(eval $(call variant,build/clang,$(CLANG),-O2 -Werror))
+$(eval $(call variant,build/failpoints,$(CC),-O2 -g -Werror -DCKPT_FAILPOINTS))
 $(eval $(call variant,build/coverage,$(CC),-O0 -g --coverage))
 $(eval $(call variant,build/fuzz,$(CLANG),$(SAN) -DCKPT_ASAN_ARENA -fsanitize=fuzzer-no-link,-fsanitize=fuzzer))
 .SECONDARY:
@@ -130,8 +131,8 @@ build/pages.c: man/embed.awk $(manuals)
 	$(call quiet,GEN,$@)awk -f man/embed.awk $(manuals) </dev/null >$@
 
 # ---- targets ------------------------------------------------------------------------------
-.PHONY: all demo check check-pg asan valgrind fuzz lint coverage bench soak docs fixtures \
-	install uninstall dist clean help
+.PHONY: all demo check check-pg failpoints asan valgrind fuzz lint coverage bench soak docs \
+	fixtures install uninstall dist clean help
 
 all: build/ckpt ## build build/ckpt (what you get by `make` alone)
 
@@ -139,11 +140,13 @@ demo: build/ckpt fixtures ## build, then look at two real stores; nothing to pre
 	@tests/demo.sh
 
 # The hostile stores are read under ASan and UBSan too.
-check: build-programs fixtures $(if $(filter hostile,$(or $(SUITE),hostile)),build/asan/hostile build/asan/ckpt) ## every test; SUITE=name runs one, INTEROP=0 leaves LangGraph out
+check: build-programs fixtures $(if $(filter hostile,$(or $(SUITE),hostile)),build/asan/hostile build/asan/ckpt) $(if $(filter pg,$(or $(SUITE),pg)),build/failpoints/ckpt) ## every test; SUITE=name runs one, INTEROP=0 leaves LangGraph out
 	@tests/run.sh $(SUITE)
 
-check-pg: build/ckpt fixtures ## the tests that need PostgreSQL, on a private server
+check-pg: build/ckpt build/failpoints/ckpt fixtures ## the tests that need PostgreSQL, on a private server
 	@tests/run.sh pg
+
+failpoints: build/failpoints/ckpt ## build/failpoints/ckpt, which tests end at named places (lib/failpoint.h)
 
 asan: build/asan-programs fixtures ## unit, store, fuzz and cli tests under ASan and UBSan
 	@BUILD=build/asan tests/run.sh $(or $(SUITE),unit store fuzz cli)
