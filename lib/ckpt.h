@@ -251,6 +251,7 @@ const char *ckpt_version(void);
 #include "ckpt_value.h"
 #include "ckpt_match.h"
 #include "ckpt_check.h"
+#include "ckpt_tasks.h"
 #include "ckpt_migrate.h"
 #include "ckpt_prune.h"
 
