@@ -7,22 +7,10 @@
  */
 #include <sys/random.h>
 
+#include "sql_write.h"
 #include "target_sql.h"
 
 /* ---- opening ----------------------------------------------------------------------------------- */
-
-/* What reading would only be told about keeps from writing. */
-struct doubts {
-	char first[300];
-};
-
-static void doubt(void *arg, const char *line)
-{
-	struct doubts *d = arg;
-
-	if (!d->first[0])
-		snprintf(d->first, sizeof(d->first), "%s", line);
-}
 
 static bool has_tables(struct sql_store *s, const char *schema)
 {
@@ -52,37 +40,6 @@ static bool has_tables(struct sql_store *s, const char *schema)
 	return rc > 0;
 }
 
-/* Triggers would change what is copied, row security would hide what is there. */
-static int refuse_guarded(struct sql_target *t)
-{
-	static const char sqlite[] =
-			"SELECT tbl_name FROM sqlite_master WHERE type = 'trigger' "
-			"AND tbl_name IN ('checkpoints', 'writes')";
-	static const char postgres[] =
-			"SELECT c.relname FROM pg_catalog.pg_class c WHERE c.oid IN "
-			"(to_regclass($1), to_regclass($2), to_regclass($3)) AND "
-			"(c.relrowsecurity OR EXISTS (SELECT 1 FROM "
-			"pg_catalog.pg_trigger g "
-			"WHERE g.tgrelid = c.oid AND NOT g.tgisinternal))";
-	bool pg = t->sql->dialect == &postgres_dialect;
-	struct cell args[3] = { text_cell(t->sql->checkpoints), text_cell(t->sql->writes),
-		text_cell(t->sql->blobs ? t->sql->blobs : "") };
-	struct cell row[1];
-	struct cursor *cur;
-	char name[200];
-
-	if (sql_query(&cur, t->sql, pg ? postgres : sqlite, args, 3) < 0)
-		return t->own.code;
-	if (sql_next(cur, row, 1) > 0)
-		ckpt_fail(&t->own, CKPT_EREFUSED,
-				"table '%s' of the target has triggers or row security: "
-				"what "
-				"is written would not be what is sent",
-				ckpt_show_name(name, row[0].v));
-	sql_done(cur);
-	return t->own.code;
-}
-
 static int make_tables(struct sql_target *t, const struct target_config *config)
 {
 	const char *schema = config->store->schema;
@@ -99,32 +56,6 @@ static int make_tables(struct sql_target *t, const struct target_config *config)
 	if (rc < 0)
 		return rc;
 	return put_create(t->sql->conn, t->sql->dialect, schema, config->js);
-}
-
-/* The tables, as they are now, must be ones that all is known of. */
-static int look_at_tables(struct sql_target *t, const struct target_config *config)
-{
-	struct doubts doubts = { { 0 } };
-	struct ckpt_config strict = *config->store;
-
-	strict.note = doubt;
-	strict.arg = &doubts;
-	if (sql_detect(t->sql, &strict) < 0)
-		return t->own.code;
-	if (strcmp(t->sql->layout->name, "langgraph") != 0)
-		return ckpt_fail(&t->own, CKPT_EREFUSED,
-				"the target is of layout %s, which keeps no history: it "
-				"is "
-				"read, never written to",
-				t->sql->layout->name);
-	if (doubts.first[0]) {
-		ckpt_fail(&t->own, CKPT_EREFUSED, "the target is not as it is known: %s",
-				doubts.first);
-		ckpt_hint(&t->own, "a store of a newer release, or changed by hand, is "
-				   "read but never written to");
-		return t->own.code;
-	}
-	return refuse_guarded(t);
 }
 
 static const char *beside(struct sql_target *t, const char *name)
@@ -187,35 +118,10 @@ static int prepare(struct sql_target *t, const struct target_config *config)
 	there = has_tables(t->sql, config->store->schema);
 	if (!there && !t->own.code)
 		make_tables(t, config);
-	if (t->own.code || look_at_tables(t, config) < 0 || claim(t, config) < 0)
+	if (t->own.code || sql_look(t->sql, config->store, "the target") < 0 ||
+			claim(t, config) < 0)
 		return t->own.code;
 	return conn->driver->commit(conn) < 0 ? t->own.code : 0;
-}
-
-/* A store on a connection; its tables are not looked for yet. */
-static int open_store(struct sql_store **out, const struct store_name *name,
-		const struct ckpt_config *config, struct ckpt_error *err, bool writing)
-{
-	bool sqlite = name->backend == &sqlite_backend;
-	const struct driver *driver = sqlite ? &sqlite_driver : &postgres_driver;
-	struct sql_store *s = calloc(1, sizeof(*s));
-	struct conn *traced;
-	int rc;
-
-	*out = s;
-	if (!s)
-		return ckpt_fail(err, CKPT_ENOMEM, "out of memory");
-	s->base.err = err;
-	s->base.backend = name->backend;
-	s->dialect = sqlite ? &sqlite_dialect : &postgres_dialect;
-	s->base.name = strdup(name->shown);
-	if (!s->base.name)
-		return ckpt_fail(err, CKPT_ENOMEM, "out of memory");
-	rc = writing ? driver->open_write(&s->conn, name->where, true, config, err)
-	             : driver->open(&s->conn, name->where, config, err);
-	if (rc == 0 && config->trace && trace_wrap(&traced, s->conn, config) == 0)
-		s->conn = traced;
-	return err->code;
 }
 
 int sql_target_possible(const struct store_name *name, const struct ckpt_config *config,
@@ -223,7 +129,7 @@ int sql_target_possible(const struct store_name *name, const struct ckpt_config 
 {
 	struct sql_store *s;
 
-	if (open_store(&s, name, config, err, false) == 0 &&
+	if (sql_open_bare(&s, name, config, SQL_READ, err) == 0 &&
 			has_tables(s, config->schema) && !err->code)
 		*err = *why;
 	if (s)
@@ -241,7 +147,7 @@ int sql_target_open(struct target **out, const struct store_name *name,
 		return ckpt_fail(err, CKPT_ENOMEM, "out of memory");
 	t->base.ops = &sql_target_ops;
 	t->base.err = err;
-	if (open_store(&t->sql, name, config->store, &t->own, true) == 0)
+	if (sql_open_bare(&t->sql, name, config->store, SQL_CREATE, &t->own) == 0)
 		prepare(t, config);
 	t->server = t->sql && t->sql->dialect == &postgres_dialect;
 	if (target_told(t, 0) == 0 && put_open(&t->put, t->sql, err) == 0 && t->server)
