@@ -34,8 +34,10 @@ enum ckpt_why { /* reasons to keep, bit numbers */
 extern const char *const ckpt_why_names[CKPT_WHYS]; /* as documents spell them */
 
 /* Times and ages in ns; rules 0 are not given. They rank, each namespace for itself, the root's
- * checkpoints, those of stateful subgraphs (no ':'), and of calls whose caller is not known. */
+ * checkpoints, those of stateful subgraphs (no ':'), and of calls whose caller is not known.
+ * Of a policy in which none of thin, whole, orphans is set everything stays. */
 struct ckpt_policy {
+	bool thin; /* what no rule keeps is dropped; needed also where --keep-where is the only one */
 	int64_t last, within, hourly, daily, weekly, monthly;
 	bool whole; /* threads go whole, or stay whole */
 	int64_t idle; /* … those whose newest checkpoint is older than this; 0: all selected */

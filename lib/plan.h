@@ -38,7 +38,8 @@ struct plan_space { /* a namespace; by name, the root first */
 	/* of a subgraph call (ns with a ':'): the root checkpoint that the newest one names as its
 	   caller; SIZE_MAX: it names none, or that one is not there */
 	size_t caller;
-	bool orphan; /* it names one that is not there */
+	bool orphan;  /* it names one that is not there */
+	bool settled; /* out: stays or goes as a whole, so no payload of it is asked for */
 };
 
 struct plan { /* the caller fills facts, spaces, rules */
@@ -53,17 +54,20 @@ struct plan { /* the caller fills facts, spaces, rules */
 	bool emptied; /* all of it goes */
 	size_t *open; /* work that plan_open gives out */
 	size_t nopen;
+	size_t *calls; /* spaces with a caller, by caller */
+	size_t ncalls;
 	struct ckpt_error *err;
 };
 
 /* Rules and guards. The caller has set facts (without `why`, `seen`), spaces, policy, err. */
 int plan_rank(struct plan *);
-/* The next kept checkpoint that was not given yet; false: the plan is closed. */
+/* The next kept checkpoint that was not given yet, of a namespace that loses some: what one
+ * needs lies in its own namespace. False: the plan is closed. */
 bool plan_open(struct plan *, size_t *out);
 /* This one stays, too: a kept one needs it. What follows a caller follows. */
 void plan_keep(struct plan *, size_t fact, enum ckpt_why);
 /* Nothing of the thread is dropped, for this reason. */
 void plan_keep_all(struct plan *, enum ckpt_why);
-void plan_free(struct plan *); /* `open`; what the caller filled stays his */
+void plan_free(struct plan *); /* what plan_rank took; what the caller filled stays his */
 
 #endif
