@@ -40,6 +40,9 @@ static inline uint8_t hex_digit(unsigned v)
 }
 int hex_value(int c); /* 0..15, or -1 */
 
+/* ---- times --------------------------------------------------------------------------------- */
+int64_t when_month(int64_t t); /* of its month in UTC, counted from the year 0 */
+
 /* ---- banned: each has a counted sibling ------------------------------------------------------ */
 #undef strcpy
 #define strcpy(a, b) banned_strcpy

@@ -61,6 +61,7 @@ struct plan { /* the caller fills facts, spaces, rules */
 
 /* Rules and guards. The caller has set facts (without `why`, `seen`), spaces, policy, err. */
 int plan_rank(struct plan *);
+void plan_settle(struct plan *); /* its second half: what follows from rules and guards */
 /* The next kept checkpoint that was not given yet, of a namespace that loses some: what one
  * needs lies in its own namespace. False: the plan is closed. */
 bool plan_open(struct plan *, size_t *out);

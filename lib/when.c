@@ -316,34 +316,53 @@ static char *put_digits(char *at, unsigned value, int digits, char then)
 	return at + digits + 1;
 }
 
-void ckpt_time_print(char out[static 40], int64_t t)
-{
-	int64_t days = t / DAY, rest = t % DAY, second;
-	int year, month = 1, day;
-	char *at;
+struct date {
+	int year, month, day; /* 1 the first */
+	int64_t rest;         /* ns of the day */
+};
 
-	if (rest < 0) {
-		rest += DAY;
+static struct date date_of(int64_t t)
+{
+	int64_t days = t / DAY;
+	struct date d = { .month = 1, .rest = t % DAY };
+
+	if (d.rest < 0) {
+		d.rest += DAY;
 		days--;
 	}
 	/* An int64 of ns spans 1677 to 2262: the estimate is off by a year at most. */
-	year = (int)(1970 + (days - (days < 0 ? 365 : 0)) / 365);
-	while (days_of_year(year) > days)
-		year--;
-	while (days_of_year(year + 1) <= days)
-		year++;
-	day = (int)(days - days_of_year(year));
-	while (days_until(year, month) <= day)
-		month++;
-	day -= days_until(year, month - 1);
-	second = rest / SECOND;
-	at = put_digits(out, (unsigned)year, 4, '-');
-	at = put_digits(at, (unsigned)month, 2, '-');
-	at = put_digits(at, (unsigned)day + 1, 2, 'T');
+	d.year = (int)(1970 + (days - (days < 0 ? 365 : 0)) / 365);
+	while (days_of_year(d.year) > days)
+		d.year--;
+	while (days_of_year(d.year + 1) <= days)
+		d.year++;
+	d.day = (int)(days - days_of_year(d.year));
+	while (days_until(d.year, d.month) <= d.day)
+		d.month++;
+	d.day -= days_until(d.year, d.month - 1) - 1;
+	return d;
+}
+
+int64_t when_month(int64_t t)
+{
+	struct date d = date_of(t);
+
+	return (int64_t)d.year * 12 + d.month - 1;
+}
+
+void ckpt_time_print(char out[static 40], int64_t t)
+{
+	struct date d = date_of(t);
+	int64_t second = d.rest / SECOND;
+	char *at;
+
+	at = put_digits(out, (unsigned)d.year, 4, '-');
+	at = put_digits(at, (unsigned)d.month, 2, '-');
+	at = put_digits(at, (unsigned)d.day, 2, 'T');
 	at = put_digits(at, (unsigned)(second / 3600), 2, ':');
 	at = put_digits(at, (unsigned)(second / 60 % 60), 2, ':');
 	at = put_digits(at, (unsigned)(second % 60), 2, '.');
-	at = put_digits(at, (unsigned)(rest % SECOND), 9, 'Z');
+	at = put_digits(at, (unsigned)(d.rest % SECOND), 9, 'Z');
 	for (at--; at[-1] == '0'; at--)
 		;
 	at -= at[-1] == '.';
