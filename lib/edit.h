@@ -15,9 +15,10 @@ struct edit {
 	struct sql_store *
 			sql; /* on a writing connection; begin … commit around everything */
 	struct ckpt_error *err;
-	bool server;     /* PostgreSQL */
-	bool in;         /* a transaction is open */
-	bool js, python; /* who writes to it, by sample */
+	const char *verb; /* lives as long */
+	bool server;      /* PostgreSQL */
+	bool in;          /* a transaction is open */
+	bool js, python;  /* who writes to it, by sample */
 	struct edit_lock *lock;
 };
 
@@ -36,6 +37,10 @@ int edit_commit(struct edit *);
 void edit_rollback(struct edit *); /* also after a failure; the error stays */
 /* One statement; {checkpoints} {writes} {blobs} stand for the tables. Rows changed, or < 0. */
 int edit_exec(struct edit *, const char *sql, const struct cell *args, size_t nargs);
+/* A query whose rows are of interest, with the same placeholders; and the text alone. */
+int edit_query(struct cursor **out, struct edit *, const char *sql,
+		const struct cell *args, size_t nargs);
+int edit_text(struct ckpt_buf *to, const struct edit *, const char *sql);
 void edit_close(struct edit *);
 
 #endif
