@@ -48,7 +48,8 @@ static const struct refusal postgres_refusals[] = {
 	  " AND a.attnum > 0 AND (a.attgenerated <> '' OR a.attidentity <> '')",
 			"column '%s' of LangGraph's tables is generated", FIX },
 	{ "SELECT c.relname FROM pg_catalog.pg_class c WHERE c.oid IN " OURS
-	  " AND (c.relhasrules OR EXISTS (SELECT FROM pg_catalog.pg_inherits i "
+	  " AND (EXISTS (SELECT FROM pg_catalog.pg_rewrite w WHERE w.ev_class = c.oid) "
+	  "OR EXISTS (SELECT FROM pg_catalog.pg_inherits i "
 	  "WHERE i.inhparent = c.oid OR i.inhrelid = c.oid))",
 			"table '%s' has rules, or shares its rows with other tables",
 			FIX },
