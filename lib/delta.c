@@ -167,34 +167,48 @@ static bool is_named(const struct ckpt_buf *names, struct ckpt_view channel)
 	return false;
 }
 
-/* Names that this metadata counts, and that `c` neither has a value nor a version of. */
-static int add_counted(struct ckpt_buf *names, struct ckpt_view meta,
-		const struct ckpt_checkpoint *c)
+bool delta_counters(struct ckpt_view meta, void (*name)(void *arg, struct ckpt_view),
+		void *arg)
 {
 	struct ckpt_view counters;
-	struct reader *r;
+	struct reader *r = malloc(sizeof(*r));
 	struct token t;
-	int rc;
+	bool whole;
 
-	if (!ckpt_value_member(&counters, CKPT_LIT("json"), meta,
-			    "counters_since_delta_snapshot"))
-		return 0;
-	r = malloc(sizeof(*r));
 	if (!r)
-		return CKPT_ENOMEM;
-	reader_init(r, &json_reader, counters);
-	rc = reader_next(r, &t) > 0 && t.kind == TOKEN_MAP;
-	while (rc > 0 && reader_next(r, &t) > 0 && t.kind == TOKEN_STR) {
-		if (!has_value(c, t.s) && !delta_is_internal(t.s) && !names->failed &&
-				!memchr(t.s.p, '\0', t.s.n) && !is_named(names, t.s)) {
-			ckpt_buf_add(names, t.s.p, t.s.n);
-			ckpt_buf_add(names, "", 1);
-		}
-		rc = reader_skip(r, NULL) == 0;
-	}
+		return false;
+	reader_init(r, &json_reader, meta);
+	whole = reader_skip(r, NULL) == 0;
 	reader_done(r);
+	if (whole && ckpt_value_member(&counters, CKPT_LIT("json"), meta,
+				     "counters_since_delta_snapshot")) {
+		reader_init(r, &json_reader, counters);
+		whole = reader_next(r, &t) > 0 && t.kind == TOKEN_MAP;
+		while (whole && reader_next(r, &t) > 0 && t.kind == TOKEN_STR) {
+			name(arg, t.s);
+			whole = reader_skip(r, NULL) == 0;
+		}
+		reader_done(r);
+	}
 	free(r);
-	return names->failed ? CKPT_ENOMEM : 0;
+	return whole;
+}
+
+struct unversioned {
+	struct ckpt_buf *names;
+	const struct ckpt_checkpoint *c;
+};
+
+/* What this one counts, and `c` neither has a value nor a version of. */
+static void add_unversioned(void *arg, struct ckpt_view channel)
+{
+	const struct unversioned *u = arg;
+
+	if (has_value(u->c, channel) || delta_is_internal(channel) || u->names->failed ||
+			memchr(channel.p, '\0', channel.n) || is_named(u->names, channel))
+		return;
+	ckpt_buf_add(u->names, channel.p, channel.n);
+	ckpt_buf_add(u->names, "", 1);
 }
 
 int ckpt_delta_unversioned(struct ckpt_buf *names, struct ckpt_store *store,
@@ -204,6 +218,7 @@ int ckpt_delta_unversioned(struct ckpt_buf *names, struct ckpt_store *store,
 	struct ckpt_pick pick = {
 		.key = c->key, .depth = CKPT_META, .descending = true, .limit = 100
 	};
+	struct unversioned arg = { names, c };
 	struct ckpt_checkpoint other;
 	struct ckpt_view always;
 	struct ckpt_scan *scan;
@@ -215,11 +230,10 @@ int ckpt_delta_unversioned(struct ckpt_buf *names, struct ckpt_store *store,
 					ckpt_view_eq(always, CKPT_LIT("true"))))
 		return 0;
 	pick.key.id = (struct ckpt_view){ 0 };
-	rc = add_counted(names, c->meta, c);
-	if (rc < 0 || ckpt_scan_open(&scan, store, &pick) < 0)
-		return rc < 0 ? rc : store->err->code;
+	delta_counters(c->meta, add_unversioned, &arg);
+	rc = ckpt_scan_open(&scan, store, &pick);
 	while (rc >= 0 && (rc = ckpt_scan_next(scan, &other)) > 0)
-		rc = add_counted(names, other.meta, c);
+		delta_counters(other.meta, add_unversioned, &arg);
 	ckpt_scan_close(scan);
-	return rc < 0 ? rc : 0;
+	return rc < 0 ? rc : names->failed ? CKPT_ENOMEM : 0;
 }

@@ -13,6 +13,9 @@ bool delta_is_internal(struct ckpt_view channel);
 bool delta_inlines(const struct ckpt_store *);
 /* Is this, of a delta channel, only the mark of a snapshot whose blob is not there? */
 bool delta_mark(const struct ckpt_store *, const struct ckpt_value *);
+/* The channels that metadata counts as delta channels. False: it cannot be read to its end. */
+bool delta_counters(struct ckpt_view meta, void (*name)(void *arg, struct ckpt_view),
+		void *arg);
 /* Could the blob be there? A store without its table was told so when it was opened. */
 bool delta_has_blobs(struct ckpt_store *);
 

@@ -429,7 +429,7 @@ int ckpt_migrate(struct ckpt_store *source, const char *name,
 		m.target->ops->close(m.target);
 	convert_close(m.convert);
 	crypt_free(m.crypt);
-	plan_free(&m.plan);
+	migrate_plan_free(&m.plan);
 	arena_free(&m.arena);
 	arena_free(&m.marks.arena);
 	return rc < 0 ? rc : 0;

@@ -61,7 +61,7 @@ struct migrate {
 /* What the target, open for reading, has of each of the source's threads. CKPT_ECORRUPT: a row
  * differs, and nothing says what to do then. */
 int plan_make(struct migrate *, struct ckpt_store *target);
-void plan_free(struct plan *);
+void migrate_plan_free(struct plan *);
 void plan_forget(struct plan *); /* what the target has; not what cannot be carried */
 /* NULL: the target has nothing of this thread. */
 const struct planned *plan_thread(const struct plan *, const struct ckpt_key *);

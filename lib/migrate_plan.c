@@ -20,7 +20,7 @@ static int grow(void **list, size_t *cap, size_t n, size_t each, struct ckpt_err
 	return 0;
 }
 
-void plan_free(struct plan *p)
+void migrate_plan_free(struct plan *p)
 {
 	arena_free(&p->arena);
 	free(p->threads);
