@@ -121,6 +121,9 @@ int cli_check_where(struct cli *, const struct opt_list *);
 void cli_config(struct cli *, struct ckpt_config *out);
 /* Open a store besides cli->store, with the same options; the caller ends and closes it. */
 int cli_store_open(struct ckpt_store **out, struct cli *, const char *name);
+/* The look at cli->store is over, and what it was told counts: close it, which a command that
+ * alters the store has to do before it does so. CKPT_EBUSY: it changed meanwhile. */
+int cli_store_close(struct cli *);
 /* Exit code of a CKPT_E… code, and its name in error JSON. */
 int cli_exit_code(int code);
 const char *cli_error_name(int code);

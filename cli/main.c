@@ -281,6 +281,15 @@ static int end_stores(struct cli *cli, bool *tentative)
 	return rc == CKPT_EBUSY || other >= 0 ? rc : other;
 }
 
+int cli_store_close(struct cli *cli)
+{
+	bool tentative = false;
+	int rc = end_stores(cli, &tentative);
+
+	close_store(cli);
+	return rc < 0 ? rc : sink_release(cli);
+}
+
 /* The exit code of a command's result; a failure is in cli->err. */
 static int settle(struct cli *cli, int rc)
 {
@@ -305,7 +314,7 @@ static bool attempt(struct cli *cli, int *exit_code)
 	rc = cli->cmd->run(cli);
 	*exit_code = settle(cli, rc);
 	out_end(cli, rc < 0);
-	ended = end_stores(cli, &tentative);
+	ended = cli->store ? end_stores(cli, &tentative) : 0;
 	if (ended == CKPT_EBUSY && tentative && !cli->out->lost)
 		return true;
 	if (ended < 0)
