@@ -14,6 +14,7 @@
 
 struct drop_how {
 	int64_t hold; /* ns that a transaction may hold locks; 0: 50 ms on SQLite, 1 s elsewhere */
+	int64_t patience; /* ns that a batch comes again while others hold what it needs; 0: 10 s */
 	bool secure; /* overwrite what is freed (SQLite) */
 	/* called after each batch, outside a transaction; < 0 ends the run, which is not an error
 	   of the store; or NULL */

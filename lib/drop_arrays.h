@@ -1,0 +1,59 @@
+/*
+ * drop_arrays.h - what goes next, as arrays that one statement of PostgreSQL takes. Internal.
+ *
+ * A batch is some threads whole, or a part of one. From a thread that does not fit the end is
+ * taken: namespaces of subgraphs go before their callers, and what a delta channel is made of,
+ * which lies with the ancestors, goes after those that need it. So a run that ends in the middle
+ * leaves nothing that cannot be loaded, or that a new plan would not find.
+ */
+#ifndef DROP_ARRAYS_H
+#define DROP_ARRAYS_H
+
+#include "doomed.h"
+
+/* A row is a namespace: thread, ns, newest id as planned; how many checkpoints it has if all of
+ * them go, else 0; whether its newest one went in an earlier batch; ids of those that go now. */
+enum drop_column {
+	DROP_THREAD,
+	DROP_NS,
+	DROP_NEWEST,
+	DROP_WHOLE,
+	DROP_HEADLESS,
+	DROP_IDS,
+	DROP_COLUMNS
+};
+
+struct drop_space {        /* a namespace of `thread` */
+	size_t ns, newest; /* where they begin in `names` */
+	int64_t left;      /* ids that are not taken yet: the last ones of `ids` */
+	bool whole;        /* all of its checkpoints go */
+	bool headless;     /* its newest one is taken */
+};
+struct drop_thread {
+	struct ckpt_buf names; /* each ends in a NUL, which none can hold; first the thread's */
+	struct ckpt_buf ids; /* likewise, what is not taken yet */
+	struct drop_space *spaces;
+	size_t nspaces, cap; /* of those of which something is left */
+	int64_t left;
+	bool whole; /* it goes with all it has */
+};
+struct drop_arrays {
+	struct doomed *list;
+	struct ckpt_error *err;
+	struct doomed_item item;
+	bool has_item;             /* `item` comes next */
+	struct drop_thread thread; /* the one that is being taken */
+	struct ckpt_buf ids;
+	/* the batch */
+	struct ckpt_buf columns[DROP_COLUMNS];
+	int64_t items, threads;
+	bool by_threads; /* whole threads; ids are not told */
+};
+
+/* The next batch, of about `limit` items: 1, 0 at the end, < 0. */
+int drop_arrays_fill(struct drop_arrays *, int64_t limit);
+/* Of this namespace nothing more goes. How many items that are. */
+int64_t drop_arrays_skip(struct drop_arrays *, const struct ckpt_key *);
+void drop_arrays_free(struct drop_arrays *); /* what it holds; not the list */
+
+#endif
