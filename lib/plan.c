@@ -281,8 +281,8 @@ static void judge_space(struct plan *p, struct plan_space *s)
 {
 	const struct ckpt_policy *policy = p->policy;
 
-	s->settled = policy->orphans && s->orphan && !reasons(p, s);
-	if (s->settled)
+	s->gone = policy->orphans && s->orphan && !reasons(p, s);
+	if (s->gone)
 		return;
 	if (!policy->thin && !policy->whole)
 		keep_space(p, s, BIT(CKPT_WHY_OTHER));
@@ -307,7 +307,7 @@ static void judge(struct plan *p)
 		why |= p->policy->whole ? reasons(p, s) : 0;
 	}
 	for (s = p->spaces; why && s < p->spaces + p->nspaces; s++)
-		if (!s->settled)
+		if (!s->gone)
 			keep_space(p, s, why);
 }
 
@@ -328,6 +328,8 @@ int plan_rank(struct plan *p)
 
 	if (rc < 0)
 		return rc;
+	for (size_t s = 0; s < p->nspaces; s++)
+		p->spaces[s].gone = false;
 	for (size_t i = 0; i < p->nfacts; i++) {
 		p->facts[i].seen = false;
 		p->facts[i].why = guards(p, &p->facts[i]);

@@ -38,8 +38,8 @@ struct plan_space { /* a namespace; by name, the root first */
 	/* of a subgraph call (ns with a ':'): the root checkpoint that the newest one names as its
 	   caller; SIZE_MAX: it names none, or that one is not there */
 	size_t caller;
-	bool orphan;  /* it names one that is not there */
-	bool settled; /* out: stays or goes as a whole, so no payload of it is asked for */
+	bool orphan; /* it names one that is not there */
+	bool gone;   /* out: it is one that goes, as a whole */
 };
 
 struct plan { /* the caller fills facts, spaces, rules */

@@ -77,8 +77,7 @@ static void keep_free(struct plan *p, size_t fact, enum ckpt_why why)
 {
 	if (!mark(p, fact, why))
 		return;
-	if (!space_of(p, fact)->settled)
-		p->open[p->nopen++] = fact;
+	p->open[p->nopen++] = fact;
 	keep_calls(p, fact);
 }
 
@@ -101,8 +100,6 @@ void plan_keep(struct plan *p, size_t fact, enum ckpt_why why)
 
 void plan_keep_all(struct plan *p, enum ckpt_why why)
 {
-	for (size_t s = 0; s < p->nspaces; s++)
-		p->spaces[s].settled = true;
 	for (size_t i = 0; i < p->nfacts; i++)
 		mark(p, i, why);
 	p->nopen = 0;
@@ -139,27 +136,25 @@ static void follow(struct plan *p)
 
 void plan_settle(struct plan *p)
 {
-	bool thins = p->policy->thin && !p->policy->whole;
-
 	p->emptied = p->nfacts > 0;
 	p->nopen = p->ncalls = 0;
 	for (size_t s = 0; s < p->nspaces; s++)
 		if (p->spaces[s].caller != SIZE_MAX)
 			p->calls[p->ncalls++] = s;
 	qsort_r(p->calls, p->ncalls, sizeof(*p->calls), by_caller, p->spaces);
-	if (thins)
+	if (p->policy->thin && !p->policy->whole)
 		follow(p);
 	for (size_t s = p->nspaces; s--;) {
-		struct plan_space *space = &p->spaces[s];
+		const struct plan_space *space = &p->spaces[s];
 		size_t kept = kept_in(p, space);
 
 		if (kept)
 			p->emptied = false;
-		space->settled = !thins || space->settled || space->caller != SIZE_MAX ||
-		                 kept == space->count;
+		if (kept == space->count)
+			continue;
 		/* given from the end: the oldest of the first namespace first */
 		for (size_t i = space->first + space->count; i-- > space->first;)
-			if (!space->settled && p->facts[i].why)
+			if (p->facts[i].why)
 				p->open[p->nopen++] = i;
 	}
 }
