@@ -408,12 +408,16 @@ static int put_version(struct cli *cli)
 }
 
 /* No core file: it would hold what the store holds. No database on descriptors 0 to 2. */
-static void tidy_process(void)
+static void tidy_process(struct cli *cli)
 {
-	struct rlimit none = { 0, 0 };
+	struct rlimit core;
 	int fd;
 
-	setrlimit(RLIMIT_CORE, &none);
+	if (getrlimit(RLIMIT_CORE, &core) == 0) {
+		cli->core_limit = core.rlim_cur;
+		core.rlim_cur = 0;
+		setrlimit(RLIMIT_CORE, &core);
+	}
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN); /* a full disk is an error like any other */
 	/* read-only, so that writing to a stdout that was closed still fails */
@@ -450,7 +454,9 @@ static int start(struct cli *cli, int argc, char **argv)
 		return put_help(cli, STDOUT_FILENO);
 	if (!cli->cmd)
 		return put_help(cli, STDERR_FILENO);
-	return run(cli);
+	rc = run(cli);
+	/* with another command to run, its own exit codes have to stay apart from ours */
+	return cli->command && rc > 0 && rc < 125 ? 125 : rc;
 }
 
 int main(int argc, char **argv)
@@ -460,7 +466,7 @@ int main(int argc, char **argv)
 	char **words;
 	int rc;
 
-	tidy_process();
+	tidy_process(&cli);
 	words = take_words(&cli, argc, argv);
 	rc = cli.err.code ? settle(&cli, CKPT_ENOMEM) : start(&cli, argc, words);
 	lost_reader = cli.out && cli.out->lost == EPIPE;

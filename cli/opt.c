@@ -378,6 +378,10 @@ static int parse_word(struct parser *p)
 			return parse_long(p, word + 2);
 		/* "--": the command's name may still come after it */
 		cli->no_options = true;
+		if (cli->cmd && cli->cmd->runs) {
+			cli->command = (const char *const *)p->argv + p->at;
+			p->at = p->argc;
+		}
 		return 0;
 	}
 	if (!cli->cmd)
