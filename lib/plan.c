@@ -297,18 +297,19 @@ static void judge_space(struct plan *p, struct plan_space *s)
 static void judge(struct plan *p)
 {
 	uint32_t why = p->policy->whole ? not_idle(p) : 0;
-	struct plan_space *s;
 
-	for (s = p->spaces; s < p->spaces + p->nspaces; s++) {
+	for (size_t at = 0; at < p->nspaces; at++) {
+		struct plan_space *s = &p->spaces[at];
+
 		if (s->caller == SIZE_MAX)
 			for (size_t i = s->first; i < s->first + s->count; i++)
 				p->facts[i].why |= matches(p, &p->facts[i]);
 		judge_space(p, s);
 		why |= p->policy->whole ? reasons(p, s) : 0;
 	}
-	for (s = p->spaces; why && s < p->spaces + p->nspaces; s++)
-		if (!s->gone)
-			keep_space(p, s, why);
+	for (size_t at = 0; why && at < p->nspaces; at++)
+		if (!p->spaces[at].gone)
+			keep_space(p, &p->spaces[at], why);
 }
 
 static int take_room(struct plan *p)
