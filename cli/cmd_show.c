@@ -276,6 +276,16 @@ static int check_words(struct cli *cli, const struct show_opts *o)
 	return 0;
 }
 
+/* Where it stands; why that cannot be told is a warning. */
+static int show_stand(struct shown *s)
+{
+	int rc = ckpt_tasks_load(&s->tasks, s->cli->store, &s->c, 0);
+
+	if (rc >= 0 && s->tasks->why)
+		show_warn(s, "the status is unknown: %s", s->tasks->why);
+	return rc;
+}
+
 static int answer(struct shown *s)
 {
 	int rc = check_channels(s);
@@ -291,6 +301,10 @@ static int answer(struct shown *s)
 		return show_path(s);
 	if (s->o->types)
 		return show_types(s);
+	if (out_form_of(s->cli) != FORM_PORCELAIN)
+		rc = show_stand(s);
+	if (rc < 0)
+		return rc;
 	switch (out_form_of(s->cli)) {
 	case FORM_JSON:
 	case FORM_NDJSON:
@@ -311,6 +325,7 @@ static int run(struct cli *cli)
 	rc = rc < 0 ? rc : read_it(&s);
 	rc = rc < 0 ? rc : answer(&s);
 	show_verdict(&s);
+	ckpt_tasks_free(s.tasks);
 	ckpt_scan_close(s.scan);
 	show_deltas_free(&s);
 	ckpt_buf_free(&s.key_bytes);

@@ -5,6 +5,7 @@
 #define SHOW_H
 
 #include "cmd.h"
+#include "stand.h"
 
 struct show_opts {
 	const char *thread, *checkpoint, *ns, *path;
@@ -21,6 +22,7 @@ struct shown {
 	struct ckpt_checkpoint c;
 	enum ckpt_place *places;   /* of c.values[i] */
 	struct show_delta *deltas; /* likewise */
+	struct ckpt_tasks *tasks;  /* NULL where the answer needs none */
 	struct ckpt_value *values; /* what c.values points to, and its channels' names */
 	struct ckpt_buf names;
 	struct ckpt_buf key_bytes;

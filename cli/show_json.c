@@ -316,7 +316,7 @@ static int put_document(struct shown *s, struct ckpt_buf *to)
 		show_value(s, to, s->c.type, sends);
 	}
 	put_writes(s, to);
-	ckpt_buf_puts(to, ",\"status\":\"unknown\",\"next\":[],\"tasks\":[]");
+	stand_json(to, s->tasks);
 	rc = put_children(s, to);
 	rc = rc < 0 ? rc : put_subgraphs(s, to);
 	key(to, "warnings");

@@ -185,6 +185,12 @@ int show_text(struct shown *s)
 			channel(s, &b, i);
 	}
 	writes(s, &b);
+	if (!s->o->channels.n) {
+		stand_text(s->cli, &b, s->tasks);
+		if (!b.failed)
+			out_put(s->cli, ckpt_buf_view(&b));
+		b.n = 0;
+	}
 	show_notes(s);
 	if (b.failed)
 		rc = ckpt_fail(&s->cli->err, CKPT_ENOMEM, "out of memory");

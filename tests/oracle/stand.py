@@ -1,0 +1,110 @@
+"""Where checkpoints stand: `ckpt show` against what get_state says of them: next, and each task
+with its id, its questions and its error. For the newest of a namespace get_state without an id,
+for all others with it.
+
+    stand.py [STORE…]     CKPT=build/ckpt FIXTURES=build/fixtures
+
+Belongs here: the comparison, and the fixtures' stores. Fresh graphs are in
+tests/interop/test_tasks.py.
+"""
+import collections
+import concurrent.futures
+import json
+import os
+import pathlib
+import sys
+
+import common
+
+FIXTURES = pathlib.Path(os.environ.get("FIXTURES", "build/fixtures"))
+
+
+def plain_tasks(tasks):
+    """What must be equal, in an order of its own: that of nodes is the graph's."""
+    return sorted(([t["id"], t["name"], t["interrupts"], t["error"]] for t in tasks),
+                  key=lambda t: json.dumps(t, sort_keys=True))
+
+
+def of_ckpt(doc):
+    tasks = [{"id": t["id"], "name": t["node"], "error": t.get("error"),
+              "interrupts": [{"id": i["id"], "value": i.get("value")} for i in t["interrupts"]]}
+             for t in doc["tasks"]]
+    return sorted(doc["next"]), plain_tasks(tasks)
+
+
+def flat(state, js):
+    """JavaScript gives a list of questions a row."""
+    tasks = [dict(t) for t in state["tasks"]]
+    for t in tasks:
+        if js:
+            t["interrupts"] = [i for row in t["interrupts"]
+                               for i in (row if isinstance(row, list) else [row])]
+        t["interrupts"] = [{"id": i.get("id"), "value": i["value"]} for i in t["interrupts"]]
+    return sorted(state["next"]), plain_tasks(tasks)
+
+
+def check_one(store, key, want, js=False, env=None):
+    """One checkpoint; (tally, unknown)."""
+    thread, ns, cid = key
+    t = common.Tally()
+    at = "%s %s %s" % (thread[:40], ns[:30], cid[-12:])
+    run = common.show(store, thread, ns, cid, env=env)
+    if run.code not in (0, 8):
+        t.fail(at, str(run))
+        return t, None
+    doc = run.json()["data"]
+    if doc["status"] == "unknown":
+        return t, next((w for w in doc["warnings"] if "status is unknown" in w), "?")
+    got, wanted = of_ckpt(doc), flat(want, js)
+    t.equal(at + " next", got[0], wanted[0])
+    t.equal(at + " tasks", got[1], wanted[1])
+    t.add("checkpoints", 1)
+    t.add("tasks", len(got[1]))
+    return t, None
+
+
+def check_store(store, oracle, env=None):
+    """Every checkpoint of an oracle that holds get_state's answer; (tally, unknown by reason)."""
+    jobs = []
+    for thread, spaces in oracle["threads"].items():
+        if "\0" in thread:
+            continue
+        for ns, part in spaces.items():
+            for i, cid in enumerate(part["order"]):
+                entry = part["checkpoints"][cid]
+                want = part.get("latest") if i == 0 else entry
+                want = want if want and "next" in want else None if i == 0 else entry
+                if want and "next" in want:
+                    jobs.append(((thread, ns, cid), want, "js" in oracle.get("writers", ())))
+    tally, unknown = common.Tally(), collections.Counter()
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        for t, why in pool.map(lambda j: check_one(store, *j, env=env), jobs):
+            tally.merge(t)
+            if why:
+                unknown[why] += 1
+    return tally, unknown
+
+
+def main():
+    names = sys.argv[1:] or sorted(p.parent.name for p in FIXTURES.glob("*/store.db"))
+    failed = False
+    for n, name in enumerate(names, 1):
+        folder = FIXTURES / name
+        now = folder / "oracle.now.json"
+        oracle = json.loads((now if now.exists() else folder / "oracle.json").read_text())
+        if not isinstance(oracle.get("threads"), dict):
+            continue
+        env = dict(os.environ)
+        if "aes_key" in oracle:
+            env["LANGGRAPH_AES_KEY"] = oracle["aes_key"]
+        if name.startswith("js"):
+            oracle["writers"] = ("js",)
+        tally, unknown = check_store(folder / "store.db", oracle, env)
+        failed |= bool(tally.problems)
+        common.tap(n, "%s: %s; unknown: %s" % (name, common.totals(tally.count),
+                                               dict(unknown) or 0), tally.problems)
+    return failed
+
+
+if __name__ == "__main__":
+    sys.exit(main())
