@@ -38,6 +38,7 @@ struct backend {
 	int (*next)(struct ckpt_scan *, struct ckpt_checkpoint *out);
 	void (*done)(struct ckpt_scan *);
 	int (*end)(struct ckpt_store *);
+	int (*split)(struct ckpt_bound *out, struct ckpt_store *, size_t n);
 	/* NULL: nothing can be wrong with it as a whole */
 	bool (*fault)(struct ckpt_store *, size_t at, struct ckpt_fault *out);
 	/* Tell in what its tables are not as their makers have them; NULL: it has none */

@@ -185,12 +185,23 @@ enum ckpt_rows {    /* what a scan gives */
 	CKPT_STRAY_BLOBS /* like BLOB_ROWS, those that no checkpoint of their namespace names */
 };
 
+struct ckpt_bound {         /* a thread */
+	struct ckpt_view v; /* NULL: no bound */
+	bool blob;          /* kept as BLOB: behind every TEXT */
+};
+
 /* Which checkpoints, how deep. A part of the key with p == NULL means any; ns "" is the root
  * namespace. Order: thread, namespace, id, as bytes; all three descending if `descending`. */
 struct ckpt_pick {
 	struct ckpt_key key;
 	struct ckpt_view from,
 			upto; /* only ids in these bounds; they need thread and ns */
+	/* Only threads from the one, and before the other, as the store's own database compares
+	   them: a range of its key index, at every depth and for every kind of rows (which then
+	   come in any order where they would come as they lie). Ranges that end where the next
+	   begins share no row and miss none; but for a thread that is NULL, which is in no range
+	   with an end. Bounds are a store's own: see ckpt_store_split. */
+	struct ckpt_bound thread_from, thread_upto;
 	enum ckpt_depth depth;
 	enum ckpt_rows rows;
 	bool apart; /* leave blobs unread: such values have a version, no type and no body;
@@ -208,6 +219,11 @@ int ckpt_scan_open(struct ckpt_scan **out, struct ckpt_store *, const struct ckp
 int ckpt_scan_next(struct ckpt_scan *,
 		struct ckpt_checkpoint *out); /* 1, 0 at the end, < 0 */
 void ckpt_scan_close(struct ckpt_scan *);
+/* Where to cut a store into up to `n` ranges of threads that are about the same work to read, by
+ * a sample of its rows: out[0] … ascending, each the first thread of a range but the first one's,
+ * which has none. Returns how many, at most n - 1; 0 where it is not worth it or cannot be done:
+ * one thread is all there is, or one is NULL. They live as long as the store. */
+int ckpt_store_split(struct ckpt_bound *out, struct ckpt_store *, size_t n);
 /* The one checkpoint of a key: 1 if it is there. `*scan` owns what `out` borrows; close it. */
 int ckpt_scan_one(struct ckpt_scan **scan, struct ckpt_store *, const struct ckpt_pick *,
 		struct ckpt_checkpoint *out);

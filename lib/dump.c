@@ -291,6 +291,7 @@ const struct backend dump_backend = {
 	.next = dump_scan_next,
 	.done = dump_scan_done,
 	.end = dump_end,
+	.split = dump_split,
 	.close = dump_close,
 	.space = dump_space,
 	.fault = dump_fault,

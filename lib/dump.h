@@ -3,7 +3,7 @@
  *
  * dump.c opens, describes and spools; dump_line.c tells what one line holds; dump_index.c passes
  * over the file once and remembers where each row lies (names: dump_names.c); dump_rows.c reads a
- * row again and gives it its values; dump_scan.c is the scan. Writing an archive is not done here.
+ * row again and gives it its values; dump_scan.c is the scan; split.c cuts it in ranges. Writing an archive is not done here.
  */
 #ifndef DUMP_H
 #define DUMP_H
@@ -184,5 +184,6 @@ size_t dump_last(const struct dump_rows *, const struct dump_row *key, int parts
 int dump_scan(struct ckpt_scan **out, struct ckpt_store *, const struct ckpt_pick *);
 int dump_scan_next(struct ckpt_scan *, struct ckpt_checkpoint *out);
 void dump_scan_done(struct ckpt_scan *);
+int dump_split(struct ckpt_bound *out, struct ckpt_store *, size_t n);
 
 #endif

@@ -17,6 +17,7 @@ struct dump_scan {
 	struct dump_step step;
 	struct dump_row key; /* what the bounds are as numbers; NONE: any */
 	uint64_t from, upto; /* ids in [from, upto) */
+	uint64_t first, end; /* threads in [first, end) */
 	const struct dump_rows *rows;
 	struct dump_rows own; /* another order: of the file */
 	size_t lo, hi;        /* still to come */
@@ -72,14 +73,22 @@ static bool in_bounds(const struct dump_scan *s, const struct dump_row *r)
 	return (k->thread == DUMP_NONE || k->thread == r->thread) &&
 	       (k->ns == DUMP_NONE || k->ns == r->ns) &&
 	       (k->id == DUMP_NONE || k->id == r->id) && r->id >= s->from &&
-	       r->id < s->upto;
+	       r->id < s->upto && r->thread >= s->first && r->thread < s->end;
+}
+
+/* The number that threads from a bound on have at least. */
+static uint64_t thread_at(
+		const struct dump_scan *s, const struct ckpt_bound *b, uint64_t none)
+{
+	return b->v.p ? dump_name_bound(&s->step.store->names, b->v, b->blob) : none;
 }
 
 static void set_bounds(struct dump_scan *s)
 {
+	const struct ckpt_pick *p = &s->pick;
 	const struct ckpt_key *k = &s->pick.key;
 	bool blob = k->blob & CKPT_BLOB_ID, there;
-	int parts = 0;
+	int parts;
 
 	if (s->rows == &s->step.store->rows[DUMP_BLOB]) /* their keys have no id */
 		s->pick.key.id = s->pick.from = s->pick.upto = (struct ckpt_view){ 0 };
@@ -90,15 +99,24 @@ static void set_bounds(struct dump_scan *s)
 						   blob)
 	                         : 0;
 	s->upto = s->pick.upto.p ? behind(s, s->pick.upto, blob) : UINT64_MAX;
-	if (!there)
+	s->first = thread_at(s, &p->thread_from, 0);
+	s->end = thread_at(s, &p->thread_upto, UINT64_MAX);
+	if (!there || s->first >= s->end)
 		return; /* lo == hi: nothing */
 	s->hi = s->rows->n;
 	if (s->own.v) /* not by key */
 		return;
-	if (k->thread.p)
+	if (k->thread.p) {
 		parts = !k->ns.p ? 1 : k->id.p ? 3 : 2;
-	s->lo = dump_first(s->rows, &s->key, parts);
-	s->hi = dump_last(s->rows, &s->key, parts);
+		s->lo = dump_first(s->rows, &s->key, parts);
+		s->hi = dump_last(s->rows, &s->key, parts);
+		return;
+	}
+	s->lo = dump_first(
+			s->rows, &(struct dump_row){ .thread = (uint32_t)s->first }, 1);
+	if (p->thread_upto.v.p)
+		s->hi = dump_first(s->rows,
+				&(struct dump_row){ .thread = (uint32_t)s->end }, 1);
 }
 
 /* ---- rows in another order, or a choice of them -------------------------------------------------- */

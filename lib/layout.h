@@ -54,13 +54,16 @@ struct layout {
 	const char *stray_writes, *stray_blobs;
 	/* Rows (type, container) of a few checkpoints, to tell who wrote them. */
 	const char *samples;
-	/* Newest id of each namespace in one statement, descending; $1 a thread or NULL. NULL text:
-	   by one seek a namespace. */
+	/* Rows (thread, weight), each thread once, in order: a sample of all rows of the store, a
+	   row's weight about what it costs to read; $1 {checkpoints}, $2 {blobs} as texts. */
+	const char *spread;
+	/* Newest id of each namespace in one statement, descending; $1 a thread or NULL, $7 and $8
+	   the bounds of threads or NULL. NULL text: by one seek a namespace. */
 	const char *heads;
 	/* Rows (channel, version, type, body): $1 thread, $2 ns, $3 [{"c":channel,"v":version},…] */
 	const char *blob_rows;
 	/* Rows (thread, ns, id, channel, version, type, body): each blob once, in the order of the
-	   checkpoints that name it first; $1 and $2 are bounds or NULL. NULL: no such order. */
+	   checkpoints that name it first; $1 $2 $7 $8 are bounds or NULL. NULL: no such order. */
 	const char *blob_stream;
 	/* Rows (id, bytes of blobs it was the first to name, bytes of all it names): $1 $2 */
 	const char *blob_sizes;

@@ -47,11 +47,13 @@
 #define STRAY_WRITES(id) \
 	"NOT EXISTS (SELECT 1 FROM {checkpoints} c WHERE c.thread_id = w.thread_id " \
 	"AND c.checkpoint_ns = w.checkpoint_ns AND " id " = w.checkpoint_id)"
+#define RANGE \
+	"($7::text IS NULL OR thread_id >= $7) AND ($8::text IS NULL OR thread_id < $8)"
 /* A container may hold anything; all versions as text, as blobs have them. EXCEPT never becomes a
  * look into containers for each blob, as NOT EXISTS does on tables that were not analysed yet. */
 #define WITHIN \
 	"WHERE ($1::text IS NULL OR thread_id = $1::text) " \
-	"AND ($2::text IS NULL OR checkpoint_ns = $2::text) "
+	"AND ($2::text IS NULL OR checkpoint_ns = $2::text) AND " RANGE " "
 #define STRAY_BLOBS(version, value) \
 	"(w.thread_id, w.checkpoint_ns, w.channel" version ") IN (SELECT w.thread_id, " \
 	"w.checkpoint_ns, w.channel" version " FROM {blobs} w " WITHIN "EXCEPT SELECT " \
@@ -67,6 +69,17 @@
 		[BCOL_TYPE] = "type", [BCOL_SIZE] = "octet_length(blob)", \
 		[BCOL_BODY] = "blob", \
 	}
+/* Some 200 pages of each table, each row as much as what it stands for takes on disk. */
+#define TIMES(name) \
+	"greatest(1, coalesce(pg_relation_size(to_regclass(" name ")), 0) / 1600000.0)"
+#define SAMPLE_OF(table, name, col) \
+	"SELECT thread_id AS t, (200 + coalesce(pg_column_size(" col \
+	"), 0)) * " TIMES(name) " AS w FROM " table \
+				" TABLESAMPLE SYSTEM (100 / " TIMES(name) ")"
+#define SPREAD \
+	"SELECT t, sum(w)::int8 FROM (" SAMPLE_OF("{checkpoints}", "$1::text", \
+			"checkpoint") " UNION ALL " SAMPLE_OF("{blobs}", "$2::text", \
+			"blob") ") AS s GROUP BY 1 ORDER BY 1"
 #define SENDS \
 	"SELECT type, blob FROM {writes} WHERE thread_id = $1 AND checkpoint_id = $3 " \
 	"AND channel = '__pregel_tasks' ORDER BY {task_path|''::text} COLLATE \"C\", " \
@@ -101,13 +114,16 @@ const struct layout layout_langgraph_postgres = {
 	.stray_writes = STRAY_WRITES("c.checkpoint_id"),
 	.stray_blobs = STRAY_BLOBS(", w.version", ", value"),
 	.samples = SAMPLES(", checkpoint_id"),
+	.spread = SPREAD,
 	.heads = "WITH RECURSIVE h(t, n, i) AS ("
 		 "(SELECT thread_id, checkpoint_ns, checkpoint_id FROM {checkpoints} "
-		 "WHERE $1::text IS NULL OR thread_id = $1 ORDER BY thread_id DESC, "
+		 "WHERE ($1::text IS NULL OR thread_id = $1) AND " RANGE
+		 " ORDER BY thread_id DESC, "
 		 "checkpoint_ns DESC, checkpoint_id DESC LIMIT 1) UNION ALL "
 		 "SELECT c.* FROM h, LATERAL (SELECT thread_id, checkpoint_ns, checkpoint_id "
 		 "FROM {checkpoints} WHERE (thread_id, checkpoint_ns) < (h.t, h.n) "
-		 "AND ($1::text IS NULL OR thread_id = $1) ORDER BY thread_id DESC, "
+		 "AND ($1::text IS NULL OR thread_id = $1) AND " RANGE
+		 " ORDER BY thread_id DESC, "
 		 "checkpoint_ns DESC, checkpoint_id DESC LIMIT 1) c) SELECT t, n, i FROM h",
 	.blob_rows = "SELECT b.channel, b.version, b.type, b.blob "
 		     "FROM jsonb_to_recordset($3::jsonb) AS w(c text, v text) JOIN {blobs} b "
@@ -119,7 +135,8 @@ const struct layout layout_langgraph_postgres = {
 		       "CASE jsonb_typeof(checkpoint -> 'channel_versions') WHEN 'object' THEN "
 		       "checkpoint -> 'channel_versions' ELSE '{}' END) AS e "
 		       "WHERE ($1::text IS NULL OR thread_id = $1) "
-		       "AND ($2::text IS NULL OR checkpoint_ns = $2) GROUP BY 1, 2, 3, 4) AS f "
+		       "AND ($2::text IS NULL OR checkpoint_ns = $2) AND " RANGE
+		       " GROUP BY 1, 2, 3, 4) AS f "
 		       "JOIN {blobs} b ON b.thread_id = f.thread_id "
 		       "AND b.checkpoint_ns = f.checkpoint_ns AND b.channel = f.key "
 		       "AND b.version = f.value ORDER BY f.thread_id COLLATE \"C\", "
@@ -169,6 +186,7 @@ const struct layout layout_shallow = {
 	.stray_writes = STRAY_WRITES("c.checkpoint ->> 'id'"),
 	.stray_blobs = STRAY_BLOBS("", ""),
 	.samples = SAMPLES(""),
+	.spread = SPREAD,
 	.blob_rows = "SELECT b.channel, w.v, b.type, b.blob "
 		     "FROM jsonb_to_recordset($3::jsonb) AS w(c text, v text) JOIN {blobs} b "
 		     "ON b.thread_id = $1 AND b.checkpoint_ns = $2 AND b.channel = w.c",

@@ -61,4 +61,11 @@ const struct layout layout_langgraph_sqlite = {
 		   "SELECT type, CASE WHEN type = 'json' OR type IS NULL THEN checkpoint END "
 		   "FROM step, span JOIN {checkpoints} AS c ON c.rowid = (SELECT rowid FROM "
 		   "{checkpoints} WHERE rowid >= span.a + (span.z - span.a) * step.i / 6 LIMIT 1)",
+	.spread = "WITH span AS (SELECT (SELECT min(rowid) FROM {checkpoints}) AS a, "
+		  "(SELECT max(rowid) FROM {checkpoints}) AS z), "
+		  "step(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM step WHERE i < 499) "
+		  "SELECT thread_id, sum(500 + coalesce(length(checkpoint), 0)) FROM step, span "
+		  "JOIN {checkpoints} AS c ON c.rowid = (SELECT rowid FROM {checkpoints} WHERE "
+		  "rowid >= span.a + (span.z - span.a + 1) * step.i / 500 LIMIT 1) "
+		  "GROUP BY 1 ORDER BY 1",
 };

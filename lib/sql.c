@@ -127,6 +127,7 @@ const struct backend sqlite_backend = {
 	.next = sql_scan_next,
 	.done = sql_scan_done,
 	.end = sql_end,
+	.split = sql_split,
 	.drift = sql_drift,
 	.close = sql_close,
 };
@@ -140,6 +141,7 @@ const struct backend postgres_backend = {
 	.next = sql_scan_next,
 	.done = sql_scan_done,
 	.end = sql_end,
+	.split = sql_split,
 	.drift = sql_drift,
 	.close = sql_close,
 };

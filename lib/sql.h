@@ -2,7 +2,7 @@
  * sql.h - the SQL backend: sql.c opens and describes, sql_layout.c finds the tables in what
  * sql_catalog.c says there is, sql_scan.c reads rows, sql_writes.c their pending writes,
  * sql_blobs.c values kept apart, sql_rows.c writes and blobs for themselves, sql_bare.c only what
- * takes room, sql_space.c sizes.
+ * takes room, sql_space.c sizes, sql_split.c where to cut the store in ranges of threads.
  */
 #ifndef SQL_H
 #define SQL_H
@@ -28,7 +28,7 @@ struct sql_store {
 	const char *write_cols[WRITE_COLS];
 	const char *blob_cols[BLOB_COLS];
 	const char *stray_writes, *stray_blobs;
-	const char *samples, *heads, *blob_rows, *blob_stream, *blob_sizes,
+	const char *samples, *spread, *heads, *blob_rows, *blob_stream, *blob_sizes,
 			*sends; /* or NULL */
 };
 
@@ -64,6 +64,7 @@ int sql_scan(struct ckpt_scan **out, struct ckpt_store *, const struct ckpt_pick
 int sql_scan_next(struct ckpt_scan *, struct ckpt_checkpoint *out);
 void sql_scan_done(struct ckpt_scan *);
 int sql_space(struct ckpt_store *, struct ckpt_space *out);
+int sql_split(struct ckpt_bound *out, struct ckpt_store *, size_t n);
 
 /* Equality with a key part, kept as TEXT or as BLOB; and the three parts of a key. */
 static inline struct cell sql_key_cell(struct ckpt_view v, bool blob)
@@ -81,6 +82,10 @@ static inline void sql_key_cells(struct cell out[static 3], const struct ckpt_ke
 	out[2] = sql_key_cell(k->id, k->blob & CKPT_BLOB_ID);
 }
 
+/* The arguments $1 to $8 of a scan: key, limit, bounds of the id, bounds of the thread. */
+#define SQL_ARGS 8
+void sql_args(struct cell out[static SQL_ARGS], const struct ckpt_pick *);
+
 /* A cell as bytes; a number where a text should be, as its digits. */
 struct ckpt_view sql_text(struct arena *, const struct cell *, struct ckpt_error *);
 
@@ -96,7 +101,7 @@ struct blob_cache; /* of one thread and namespace: blobs are shared by many chec
 struct blob_cache *blob_cache_new(void);
 /* The scan goes on by ascending id: let the blobs come by in that order. */
 int blob_cache_follow(
-		struct blob_cache *, struct sql_store *, const struct ckpt_key *bounds);
+		struct blob_cache *, struct sql_store *, const struct ckpt_pick *bounds);
 void blob_cache_free(struct blob_cache *);
 /* Give the channels of a split checkpoint their blobs; bodies live until the next call. */
 int sql_blobs(struct sql_store *, struct blob_cache *, struct ckpt_checkpoint *,

@@ -28,7 +28,7 @@ static void add_table(struct ckpt_buf *b, const struct sql_scan *s, const char *
 	const struct sql_store *store = sql_of(s->base.store);
 
 	ckpt_buf_addf(b, " FROM %s%s", table,
-			s->pick.key.thread.p ? "" : store->dialect->as_stored);
+			sql_lies(&s->pick) ? store->dialect->as_stored : "");
 }
 
 void sql_bare_compose(struct ckpt_buf *b, struct sql_scan *s)
@@ -49,8 +49,7 @@ void sql_bare_compose(struct ckpt_buf *b, struct sql_scan *s)
 		ckpt_buf_addf(b, "SELECT %s, %s, %s", store->cols[COL_TYPE],
 				store->cols[COL_BODY], store->cols[COL_META]);
 	add_table(b, s, writes ? store->writes : store->checkpoints);
-	sql_bounds(b, store, key, &s->pick.key, " WHERE ");
-	sql_range(b, store, key[2], &s->pick);
+	sql_within(b, store, key, &s->pick);
 }
 
 static int fill_write(struct sql_scan *s, const struct cell *row, struct ckpt_view type,

@@ -50,14 +50,14 @@ struct blob_cache *blob_cache_new(void)
 }
 
 int blob_cache_follow(
-		struct blob_cache *c, struct sql_store *s, const struct ckpt_key *bounds)
+		struct blob_cache *c, struct sql_store *s, const struct ckpt_pick *bounds)
 {
-	struct cell args[3];
+	struct cell args[SQL_ARGS];
 
 	if (!s->blob_stream)
 		return 0;
-	sql_key_cells(args, bounds);
-	c->upwards = sql_query(&c->stream, s, s->blob_stream, args, 2) == 0;
+	sql_args(args, bounds);
+	c->upwards = sql_query(&c->stream, s, s->blob_stream, args, SQL_ARGS) == 0;
 	return s->base.err->code;
 }
 

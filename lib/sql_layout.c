@@ -152,6 +152,7 @@ static int take(struct detect *d, const struct layout *l)
 	s->stray_writes = expand(d, l->stray_writes);
 	s->stray_blobs = expand(d, l->stray_blobs);
 	s->samples = expand(d, l->samples);
+	s->spread = l->blobs.name && !s->has_blobs ? NULL : expand(d, l->spread);
 	s->heads = expand(d, l->heads);
 	s->blob_rows = s->has_blobs ? expand(d, l->blob_rows) : NULL;
 	s->blob_stream = s->has_blobs ? expand(d, l->blob_stream) : NULL;

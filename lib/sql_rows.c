@@ -15,29 +15,23 @@ static void add_order(struct ckpt_buf *b, const struct sql_store *s,
 				s->dialect->by_bytes);
 }
 
-static const char *also(const struct ckpt_key *bound)
-{
-	return bound->thread.p || bound->ns.p || bound->id.p ? " AND " : " WHERE ";
-}
-
 static void compose_writes(struct ckpt_buf *b, struct sql_scan *s)
 {
 	struct sql_store *store = sql_of(s->base.store);
 	const struct layout *l = store->layout;
 	bool stray = s->pick.rows == CKPT_STRAY_WRITES;
 	bool bodies = s->pick.depth >= CKPT_VALUES;
-	bool all = !stray && !s->pick.key.thread.p;
+	const char *word;
 
 	s->ncols = 3 + (bodies ? WRITE_COLS : (size_t)WCOL_BODY);
 	sql_write_cols(b, store, bodies);
 	ckpt_buf_addf(b, " FROM %s AS w%s", store->writes,
-			all ? store->dialect->as_stored : "");
-	sql_bounds(b, store, l->write_key, &s->pick.key, " WHERE ");
-	sql_range(b, store, l->write_key[2], &s->pick);
+			!stray && sql_lies(&s->pick) ? store->dialect->as_stored : "");
+	word = sql_within(b, store, l->write_key, &s->pick);
 	if (!stray)
 		return;
 	/* in this order SQLite looks at the two key indexes alone */
-	ckpt_buf_addf(b, "%s%s", also(&s->pick.key), store->stray_writes);
+	ckpt_buf_addf(b, "%s%s", word, store->stray_writes);
 	add_order(b, store, l->write_key, 3);
 }
 
@@ -46,16 +40,17 @@ static void compose_blobs(struct ckpt_buf *b, struct sql_scan *s)
 	struct sql_store *store = sql_of(s->base.store);
 	const char *const *cols = store->blob_cols;
 	const char *const key[3] = { cols[BCOL_THREAD], cols[BCOL_NS], NULL };
-	struct ckpt_key space = s->pick.key;
+	struct ckpt_pick space = s->pick;
+	const char *word;
 
-	space.id = (struct ckpt_view){ 0 };
+	space.key.id = space.from = space.upto = (struct ckpt_view){ 0 };
 	s->ncols = s->pick.depth >= CKPT_VALUES ? BLOB_COLS : (size_t)BCOL_BODY;
 	for (size_t i = 0; i < s->ncols; i++)
 		ckpt_buf_addf(b, "%s%s", i ? ", " : "SELECT ", cols[i]);
 	ckpt_buf_addf(b, " FROM %s AS w", store->blobs);
-	sql_bounds(b, store, key, &space, " WHERE ");
+	word = sql_within(b, store, key, &space);
 	if (s->pick.rows == CKPT_STRAY_BLOBS)
-		ckpt_buf_addf(b, "%s%s", also(&space), store->stray_blobs);
+		ckpt_buf_addf(b, "%s%s", word, store->stray_blobs);
 	add_order(b, store, cols, BCOL_VERSION + 1);
 }
 

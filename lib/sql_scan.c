@@ -42,15 +42,46 @@ void sql_bounds(struct ckpt_buf *b, const struct sql_store *store,
 	}
 }
 
-void sql_range(struct ckpt_buf *b, const struct sql_store *store, const char *id,
-		const struct ckpt_pick *pick)
+/* In the order of the index. */
+static const char *add_threads(struct ckpt_buf *b, const char *thread,
+		const struct ckpt_pick *pick, const char *word)
 {
+	if (pick->thread_from.v.p) {
+		ckpt_buf_addf(b, "%s%s >= $7", word, thread);
+		word = " AND ";
+	}
+	if (pick->thread_upto.v.p) {
+		ckpt_buf_addf(b, "%s%s < $8", word, thread);
+		word = " AND ";
+	}
+	return word;
+}
+
+const char *sql_within(struct ckpt_buf *b, const struct sql_store *store,
+		const char *const cols[3], const struct ckpt_pick *pick)
+{
+	const struct ckpt_key *k = &pick->key;
 	const char *by = store->dialect->by_bytes;
 
+	sql_bounds(b, store, cols, k, " WHERE ");
 	if (pick->from.p)
-		ckpt_buf_addf(b, " AND %s%s >= $5", id, by);
+		ckpt_buf_addf(b, " AND %s%s >= $5", cols[2], by);
 	if (pick->upto.p)
-		ckpt_buf_addf(b, " AND %s%s <= $6", id, by);
+		ckpt_buf_addf(b, " AND %s%s <= $6", cols[2], by);
+	return add_threads(b, cols[0], pick,
+			k->thread.p || k->ns.p || k->id.p ? " AND " : " WHERE ");
+}
+
+void sql_args(struct cell out[static SQL_ARGS], const struct ckpt_pick *p)
+{
+	bool blob_id = p->key.blob & CKPT_BLOB_ID;
+
+	sql_key_cells(out, &p->key);
+	out[3] = (struct cell){ .kind = CELL_INT, .i = p->limit };
+	out[4] = sql_key_cell(p->from, blob_id);
+	out[5] = sql_key_cell(p->upto, blob_id);
+	out[6] = sql_key_cell(p->thread_from.v, p->thread_from.blob);
+	out[7] = sql_key_cell(p->thread_upto.v, p->thread_upto.blob);
 }
 
 /* By bytes; the newest checkpoint is the one that is greatest in the database's own order, and
@@ -87,7 +118,9 @@ static void add_heads(struct ckpt_buf *b, const struct sql_scan *s,
 	else if (s->started)
 		ckpt_buf_addf(b, " WHERE %s < $1", l->key[0]);
 	else if (s->pick.key.thread.p)
-		sql_bounds(b, store, store->layout->key, &s->pick.key, " WHERE ");
+		sql_bounds(b, store, l->key, &s->pick.key, " WHERE ");
+	add_threads(b, l->key[0], &s->pick,
+			s->started || s->pick.key.thread.p ? " AND " : " WHERE ");
 	add_order(b, store, &s->pick, 3);
 	ckpt_buf_puts(b, " LIMIT 1");
 }
@@ -99,7 +132,7 @@ static void add_spans(struct ckpt_buf *b, const struct sql_scan *s,
 
 	ckpt_buf_addf(b, "SELECT %1$s, %2$s, max(%3$s), min(%3$s), count(*) FROM %4$s",
 			l->key[0], l->key[1], l->key[2], store->checkpoints);
-	sql_bounds(b, store, store->layout->key, &s->pick.key, " WHERE ");
+	sql_within(b, store, store->layout->key, &s->pick);
 	ckpt_buf_addf(b, " GROUP BY %s, %s", l->key[0], l->key[1]);
 	add_order(b, store, &s->pick, 2);
 }
@@ -121,9 +154,8 @@ static void add_rows(struct ckpt_buf *b, const struct sql_scan *s,
 	for (size_t i = 0; i < s->ncols; i++)
 		ckpt_buf_addf(b, "%s%s", i ? ", " : "SELECT ", col_of(s, store, i));
 	ckpt_buf_addf(b, " FROM %s%s", store->checkpoints,
-			stored && !s->pick.key.thread.p ? store->dialect->as_stored : "");
-	sql_bounds(b, store, store->layout->key, &s->pick.key, " WHERE ");
-	sql_range(b, store, store->layout->key[2], &s->pick);
+			stored && sql_lies(&s->pick) ? store->dialect->as_stored : "");
+	sql_within(b, store, store->layout->key, &s->pick);
 	if (!stored)
 		add_order(b, store, &s->pick, 3);
 }
@@ -159,20 +191,16 @@ static int compose(struct sql_scan *s, const struct sql_store *store)
 static int start(struct sql_scan *s)
 {
 	struct sql_store *store = sql_of(s->base.store);
-	bool blob_id = s->pick.key.blob & CKPT_BLOB_ID;
-	struct cell args[6];
+	struct cell args[SQL_ARGS];
 
-	sql_key_cells(args, &s->pick.key);
-	args[3] = (struct cell){ .kind = CELL_INT, .i = s->pick.limit };
-	args[4] = sql_key_cell(s->pick.from, blob_id);
-	args[5] = sql_key_cell(s->pick.upto, blob_id);
+	sql_args(args, &s->pick);
 	if (s->pick.depth == CKPT_HEADS && s->started) {
 		args[0] = s->at[0];
 		args[1] = s->at[1];
 	}
 	if (compose(s, store) < 0)
 		return store->base.err->code;
-	return s->sql ? sql_query(&s->cur, store, s->sql, args, 6) : 0;
+	return s->sql ? sql_query(&s->cur, store, s->sql, args, SQL_ARGS) : 0;
 }
 
 /* Many checkpoints of a namespace, one after the other as their ids ascend by bytes. */
@@ -181,6 +209,16 @@ static bool goes_upwards(const struct ckpt_pick *p)
 	return p->rows == CKPT_WHOLE && !p->descending && !p->newest && !p->key.id.p &&
 	       !p->from.p && !p->upto.p && !p->limit && p->depth == CKPT_VALUES &&
 	       !p->apart;
+}
+
+/* Where keys are always text, all of them lie before one of bytes. */
+static void text_threads(struct ckpt_pick *p)
+{
+	if (p->thread_upto.blob)
+		p->thread_upto = (struct ckpt_bound){ 0 };
+	if (p->thread_from.blob) /* an empty range */
+		p->thread_from = p->thread_upto =
+				(struct ckpt_bound){ CKPT_LIT(""), false };
 }
 
 int sql_scan(struct ckpt_scan **out, struct ckpt_store *store,
@@ -193,6 +231,8 @@ int sql_scan(struct ckpt_scan **out, struct ckpt_store *store,
 		return ckpt_fail(store->err, CKPT_ENOMEM, "out of memory");
 	s->base.store = store;
 	s->pick = *pick;
+	if (sql_of(store)->dialect->text_keys)
+		text_threads(&s->pick);
 	if (s->pick.rows != CKPT_WHOLE && s->pick.depth < CKPT_KEYS)
 		s->pick.depth = CKPT_KEYS;
 	s->cache = sql_of(store)->has_blobs ? blob_cache_new() : NULL;
@@ -200,9 +240,9 @@ int sql_scan(struct ckpt_scan **out, struct ckpt_store *store,
 		ckpt_fail(store->err, CKPT_ENOMEM, "out of memory");
 	if (store->err->code || sql_bare_wanted(s) < 0 || start(s) < 0 ||
 			write_merge_new(&s->merge, s) < 0 ||
-			(s->cache && goes_upwards(pick) &&
+			(s->cache && goes_upwards(&s->pick) &&
 					blob_cache_follow(s->cache, sql_of(store),
-							&pick->key) < 0)) {
+							&s->pick) < 0)) {
 		sql_scan_done(&s->base);
 		return store->err->code;
 	}

@@ -37,9 +37,14 @@ void sql_fill_key(struct sql_scan *, const struct cell *row, size_t n,
 /* `word`, then equality for each part of the key that is bound; later ones follow an AND. */
 void sql_bounds(struct ckpt_buf *, const struct sql_store *, const char *const cols[3],
 		const struct ckpt_key *, const char *word);
-/* AND the bounds of the id. */
-void sql_range(struct ckpt_buf *, const struct sql_store *, const char *id,
-		const struct ckpt_pick *);
+/* WHERE the row is one that the pick means; returns the word before a further condition. */
+const char *sql_within(struct ckpt_buf *, const struct sql_store *,
+		const char *const cols[3], const struct ckpt_pick *);
+/* Rows as they lie: with bounds of threads the index is quicker. */
+static inline bool sql_lies(const struct ckpt_pick *p)
+{
+	return !p->key.thread.p && !p->thread_from.v.p && !p->thread_upto.v.p;
+}
 
 /* sql_rows.c: the statement of a row kind, "" if there can be no rows; and one row of it. */
 void sql_rows_compose(struct ckpt_buf *, struct sql_scan *);

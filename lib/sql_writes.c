@@ -222,23 +222,18 @@ static int merge_query(struct write_merge *m, struct sql_scan *scan)
 {
 	struct sql_store *s = sql_of(scan->base.store);
 	const struct ckpt_pick *p = &scan->pick;
-	bool blob_id = p->key.blob & CKPT_BLOB_ID;
 	struct ckpt_buf sql = { 0 };
-	struct cell args[6];
+	struct cell args[SQL_ARGS];
 
-	sql_key_cells(args, &p->key);
-	args[3] = (struct cell){ 0 };
-	args[4] = sql_key_cell(p->from, blob_id);
-	args[5] = sql_key_cell(p->upto, blob_id);
+	sql_args(args, p);
 	sql_write_cols(&sql, s, m->bodies);
 	ckpt_buf_addf(&sql, " FROM %s", s->writes);
-	sql_bounds(&sql, s, s->layout->write_key, &p->key, " WHERE ");
-	sql_range(&sql, s, s->layout->write_key[2], p);
+	sql_within(&sql, s, s->layout->write_key, p);
 	add_order(&sql, s, p, m->down);
 	if (sql.failed)
 		ckpt_fail(s->base.err, CKPT_ENOMEM, "out of memory");
 	else
-		sql_query(&m->cur, s, sql.p, args, 6);
+		sql_query(&m->cur, s, sql.p, args, SQL_ARGS);
 	ckpt_buf_free(&sql);
 	return s->base.err->code;
 }

@@ -310,6 +310,11 @@ void ckpt_scan_close(struct ckpt_scan *scan)
 		scan->store->backend->done(scan);
 }
 
+int ckpt_store_split(struct ckpt_bound *out, struct ckpt_store *s, size_t n)
+{
+	return s->err->code ? s->err->code : n < 2 ? 0 : s->backend->split(out, s, n);
+}
+
 int ckpt_scan_one(struct ckpt_scan **scan, struct ckpt_store *s,
 		const struct ckpt_pick *pick, struct ckpt_checkpoint *out)
 {

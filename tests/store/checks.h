@@ -49,6 +49,8 @@ bool check_strays(struct ckpt_store *);
 bool check_merged(struct ckpt_store *);
 bool check_apart(struct ckpt_store *);
 bool check_space(struct ckpt_store *);
+/* checks_ranges.c */
+bool check_ranges(struct ckpt_store *);
 /* checks_store.c */
 bool check_about(struct ckpt_store *);
 bool check_nested(struct ckpt_store *);

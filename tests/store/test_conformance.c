@@ -136,6 +136,7 @@ static const struct {
 	{ "writes and blobs that no checkpoint needs", check_strays },
 	{ "writes merged with checkpoints, both ways, within bounds", check_merged },
 	{ "values without their blobs", check_apart },
+	{ "ranges of threads share no row and miss none", check_ranges },
 	{ "the room it takes", check_space },
 	{ "scans nested three deep", check_nested },
 	{ "a scan closed half-way", check_half },
