@@ -154,8 +154,10 @@ int ask(struct cli *cli, const struct ask *a)
 	if (fd < 0)
 		return no_terminal(cli, a);
 	/* what the question is about stands above it */
-	table_flush(cli);
-	sink_flush(cli, true);
+	if (out_form_of(cli) == FORM_TEXT) {
+		table_flush(cli);
+		sink_flush(cli, true);
+	}
 	ask_name(&name, cli);
 	if (name.failed || put_question(fd, a, &name) < 0)
 		ckpt_fail(&cli->err, CKPT_ENOMEM, "out of memory");

@@ -287,7 +287,7 @@ int cli_store_close(struct cli *cli)
 	int rc = end_stores(cli, &tentative);
 
 	close_store(cli);
-	return rc < 0 ? rc : sink_release(cli);
+	return rc < 0 || cli->out->spool < 0 ? rc : sink_release(cli);
 }
 
 /* The exit code of a command's result; a failure is in cli->err. */
