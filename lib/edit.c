@@ -105,6 +105,25 @@ static int look(struct edit *e, const struct ckpt_config *config)
 	return 0;
 }
 
+static int refuse_archive(struct ckpt_error *err, const char *shown)
+{
+	ckpt_fail(err, CKPT_EREFUSED, "'%s' is an archive, which is never altered",
+			shown);
+	ckpt_hint(err, "bring it into a database: ckpt migrate '%s' NEW.db", shown);
+	return err->code;
+}
+
+int edit_possible(struct ckpt_store *s)
+{
+	if (s->backend != &sqlite_backend && s->backend != &postgres_backend)
+		return refuse_archive(s->err, s->name);
+	if (s->shallow)
+		return ckpt_fail(s->err, CKPT_EREFUSED,
+				"'%s' keeps no history: it is read, never altered",
+				s->name);
+	return 0;
+}
+
 /* ---- opening ---------------------------------------------------------------------------------- */
 
 /* A file is locked before its tables are looked at: who works on it may be in the middle. */
@@ -143,13 +162,7 @@ int edit_open(struct edit **out, const char *name, const struct ckpt_config *con
 	if (store_resolve(&n, name, err) == 0) {
 		e->server = n.backend == &postgres_backend;
 		if (!e->server && n.backend != &sqlite_backend) {
-			ckpt_fail(err, CKPT_EREFUSED,
-					"'%s' is an archive, which is never altered",
-					n.shown);
-			ckpt_hint(err,
-					"bring it into a database: ckpt migrate '%s' "
-					"NEW.db",
-					n.shown);
+			refuse_archive(err, n.shown);
 		} else if (sql_open_bare(&e->sql, &n, config, SQL_WRITE, err) == 0) {
 			open_locked(e, &n, config, want);
 		}

@@ -29,6 +29,8 @@ struct edit_want {
 	int64_t shard, shards;
 };
 
+/* What a store open for reading tells already: archives and what keeps no history are refused. */
+int edit_possible(struct ckpt_store *);
 /* CKPT_EBUSY: another one works on it; the text says which process, where, since when. */
 int edit_open(struct edit **out, const char *name, const struct ckpt_config *,
 		const struct edit_want *, struct ckpt_error *);
