@@ -27,8 +27,8 @@
 #include "drop_arrays.h"
 #include "failpoint.h"
 
-#define LIMIT_FIRST 2000
-#define LIMIT_LEAST 100
+#define ITEM_NS 500000 /* … of `hold` for the first batch, a careful guess */
+#define LIMIT_LEAST 20
 #define LIMIT_MOST 20000
 #define HOLD_NS ((int64_t)1000000000)
 #define LOCK_MS "200"
@@ -131,8 +131,9 @@ struct run {
 	struct drop_sum gone;   /* in this batch */
 	int64_t counted; /* … blobs of a version that a writer may write once more */
 	bool locks;      /* writers are kept out */
-	int64_t limit;   /* items a batch may have, so that it is short */
-	int64_t done;    /* items behind us */
+	int64_t hold;
+	int64_t limit; /* items a batch may have, so that it is short */
+	int64_t done;  /* items behind us */
 };
 
 static int no_memory(struct run *r)
@@ -288,20 +289,22 @@ static void tell_moved(struct run *r)
 	}
 }
 
+static int64_t within(int64_t v, int64_t least, int64_t most)
+{
+	return v < least ? least : v > most ? most : v;
+}
+
 /* As many items as will take a quarter of the time that locks may be held, less where writers are
  * kept out: a batch may have heavier rows than the one before. */
 static void adapt(struct run *r, int64_t took)
 {
-	int64_t hold = r->how->hold ? r->how->hold : HOLD_NS;
-	int64_t target = r->locks ? hold / 10 : hold / 4;
+	int64_t target = r->locks ? r->hold / 10 : r->hold / 4;
 
 	if (took > target)
 		r->limit = r->limit / 2;
 	else if (took < target / 2 && r->batch.items > r->limit / 2)
 		r->limit = r->limit * 2;
-	r->limit = r->limit < LIMIT_LEAST  ? LIMIT_LEAST
-	           : r->limit > LIMIT_MOST ? LIMIT_MOST
-	                                   : r->limit;
+	r->limit = within(r->limit, LIMIT_LEAST, LIMIT_MOST);
 }
 
 static int run_all(struct run *r)
@@ -332,13 +335,15 @@ static int run_all(struct run *r)
 int drop_run_postgres(struct edit *e, struct doomed *list, const struct drop_how *how,
 		struct drop_sum *out)
 {
-	struct run r = { .edit = e, .how = how, .sum = out, .limit = LIMIT_FIRST };
+	struct run r = { .edit = e, .how = how, .sum = out };
 	int rc;
 
 	*out = (struct drop_sum){ 0 };
 	r.batch.list = list;
 	r.batch.err = e->err;
 	r.locks = e->js;
+	r.hold = how->hold ? how->hold : HOLD_NS;
+	r.limit = within(r.hold / ITEM_NS, LIMIT_LEAST, LIMIT_MOST);
 	rc = compose(&r);
 	if (rc == 0 && doomed_rewind(list) == 0)
 		rc = run_all(&r);
