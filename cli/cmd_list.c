@@ -33,7 +33,7 @@ static const struct opt opts[] = {
 	{ 0, "step", OPT_INT, AT(struct list, step), "N",
 		"only checkpoints of this step", NULL, 0, false },
 	{ 0, "status", OPT_ENUM, AT(struct list, status), "STATUS",
-		"only checkpoints that stand so; this version knows unknown alone",
+		"only threads that stand so now, or checkpoints that stand so",
 		"finished|interrupted|answered|failed|runnable|unknown", COMPLETE_CHOICES, false },
 	{ 0, "head", OPT_FLAG, AT(struct list, head), NULL,
 		"only branch heads", NULL, 0, false },
@@ -97,9 +97,7 @@ static int run(struct cli *cli)
 
 	if (rc < 0)
 		return rc;
-	if (o->status >= 0)
-		cli_note(cli, "this version derives no status: every checkpoint's is "
-			      "unknown");
+
 	if (name || o->all)
 		return list_checkpoints(cli, o, name ? &thread : NULL);
 	return list_threads(cli, o);
@@ -119,6 +117,9 @@ const struct cmd cmd_list = {
 		    "first\n"
 		    "  ckpt list -l --limit 20                  with sizes, branches and "
 		    "steps\n"
+		    "  ckpt list -l --status interrupted        who waits for a person, "
+		    "and "
+		    "for what\n"
 		    "  ckpt list chat-1 --graph                 the branches of one "
 		    "thread\n"
 		    "  ckpt list --all --since now-7d --ids     ids of the last week\n"

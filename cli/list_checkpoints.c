@@ -20,7 +20,8 @@ struct walk {
 	size_t shown, threads, undecodable;
 	struct ckpt_buf last_thread;
 	bool stop;
-	size_t total; /* that passed the filters */
+	size_t total;            /* that passed the filters */
+	enum ckpt_status status; /* of the checkpoint at hand, for -l and --status */
 };
 
 enum { COL_OF_THREAD, COL_OF_NS };
@@ -41,7 +42,7 @@ static const struct col all_cols[] = {
 	{ "state_bytes", "STATE", COL_SIZE, COL_LONG | COL_RIGHT | COL_NO_TEXT },
 	{ "writes", "WRITES", COL_INT, COL_LONG | COL_RIGHT },
 	{ "nodes", "NODES", COL_JSON, COL_LONG },
-	{ "status", "STATUS", COL_TEXT, COL_LONG | COL_NO_TEXT },
+	{ "status", "STATUS", COL_TEXT, COL_LONG },
 	{ "metadata", "METADATA", COL_JSON, COL_LONG | COL_NO_TEXT },
 	{ "branch", "", COL_TEXT, COL_NO_JSON | COL_NO_PORCELAIN },
 	{ NULL, NULL, COL_TEXT, 0 }
@@ -133,6 +134,14 @@ static int visit(struct walk *w, size_t at, const struct ckpt_checkpoint *c)
 		return 0;
 	if (!list_passes(o, c))
 		return 0;
+	if (o->detail || o->status >= 0) {
+		int rc = list_status(w->cli, c, at == w->lineage->head, &w->status);
+
+		if (rc < 0)
+			return rc;
+	}
+	if (!list_stands_so(o, w->status))
+		return 0;
 	w->total++;
 	return w->emit(w, at, c);
 }
@@ -166,7 +175,8 @@ static int walk_rows(struct walk *w)
 
 	if (w->o->detail || w->o->graph)
 		pick.depth = CKPT_VALUES;
-	pick.writes = pick.sizes = w->o->detail;
+	pick.sizes = w->o->detail;
+	pick.writes = w->o->detail || w->o->graph || w->o->status >= 0;
 	rc = ckpt_scan_open(&scan, w->cli->store, &pick);
 	while (rc >= 0 && i < l->count && !w->stop &&
 			(rc = ckpt_scan_next(scan, &c)) > 0) {
@@ -272,6 +282,7 @@ int list_any(struct cli *cli, const struct list *o, const struct ckpt_key *threa
 
 	filters.detail = filters.graph = filters.reverse = false;
 	filters.idle = CKPT_UNKNOWN; /* already asked, of the whole thread */
+	filters.status = -1;
 	filters.thread_glob = NULL;
 	rc = walk_store(&w, thread, true);
 	*yes = w.stop;
@@ -358,7 +369,7 @@ static int emit_row(struct walk *w, size_t at, const struct ckpt_checkpoint *c)
 		{ .i = c->size + c->blobs_all },
 		{ .i = (int64_t)c->nwrites },
 		{ .v = nodes },
-		{ .v = CKPT_LIT("unknown") },
+		{ .v = ckpt_view_of(ckpt_status_name(w->status)) },
 		{ .v = meta },
 		{ .v = at == l->head                  ? CKPT_LIT("(latest)")
 		                : link->children == 0 ? CKPT_LIT("(head)")

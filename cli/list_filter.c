@@ -5,20 +5,15 @@
 
 #include "list.h"
 
-/* In the order of --status's choices. */
-const char *const status_names[] = { "finished", "interrupted", "answered", "failed",
-	"runnable", "unknown" };
-
 bool list_filters(const struct list *o)
 {
 	return o->since != CKPT_UNKNOWN || o->until != CKPT_UNKNOWN || o->where.n ||
-	       o->run_id || o->source || o->step != CKPT_UNKNOWN || o->status >= 0 ||
-	       o->head || o->changed;
+	       o->run_id || o->source || o->step != CKPT_UNKNOWN || o->head || o->changed;
 }
 
 enum ckpt_depth list_filter_depth(const struct list *o)
 {
-	if (o->changed)
+	if (o->changed || o->status >= 0)
 		return CKPT_VALUES;
 	if (o->where.n || o->run_id || o->source || o->step != CKPT_UNKNOWN)
 		return CKPT_META;
@@ -43,8 +38,7 @@ bool list_passes(const struct list *o, const struct ckpt_checkpoint *c)
 		return false;
 	if (o->until != CKPT_UNKNOWN && (c->time == CKPT_UNKNOWN || c->time > o->until))
 		return false;
-	if (o->status >= 0 && strcmp(status_names[o->status], "unknown") != 0)
-		return false;
+
 	if (o->step != CKPT_UNKNOWN &&
 			!(ckpt_meta_int(&step, c->meta, "step") && step == o->step))
 		return false;

@@ -18,7 +18,9 @@ struct row {
 	bool has_latest;
 	int64_t namespaces, checkpoints, first, last;
 	int64_t heads, size, step;
-	size_t source, source_n, meta, meta_n; /* in `bytes`, once -l has filled them */
+	/* in `bytes`, once -l has filled them */
+	size_t source, source_n, meta, meta_n, waits, waits_n;
+	struct list_stand stand;
 };
 
 struct threads {
@@ -42,9 +44,10 @@ static const struct col cols[] = {
 	{ "bytes", "SIZE", COL_SIZE, COL_LONG | COL_RIGHT },
 	{ "step", "STEP", COL_INT, COL_LONG | COL_RIGHT },
 	{ "source", "SOURCE", COL_TEXT, COL_LONG },
-	{ "status", "STATUS", COL_TEXT, COL_LONG | COL_NO_TEXT },
+	{ "status", "STATUS", COL_TEXT, COL_LONG },
 	{ "interrupts", "INTERRUPTS", COL_INT, COL_LONG | COL_NO_TEXT },
 	{ "metadata", "METADATA", COL_JSON, COL_LONG | COL_NO_TEXT },
+	{ "waits", "WAITS FOR", COL_TEXT, COL_LONG | COL_NO_JSON | COL_NO_PORCELAIN },
 	{ NULL, NULL, COL_TEXT, 0 }
 };
 static const struct col id_cols[] = {
@@ -129,7 +132,8 @@ static struct row *row_for(struct threads *t, const struct ckpt_key *key)
 		.last = CKPT_UNKNOWN,
 		.heads = CKPT_UNKNOWN,
 		.size = CKPT_UNKNOWN,
-		.step = CKPT_UNKNOWN };
+		.step = CKPT_UNKNOWN,
+		.stand.interrupts = CKPT_UNKNOWN };
 	return r;
 }
 
@@ -195,7 +199,35 @@ static int count_row(struct threads *t, struct row *r)
 
 /* ---- filters and -l ----------------------------------------------------------------------------------- */
 
-static int keep_row(struct threads *t, const struct row *r, bool *yes)
+/* How the thread stands, unless that is known already. */
+static int stand(struct threads *t, struct row *r, const struct ckpt_checkpoint *c)
+{
+	struct ckpt_buf words = { 0 };
+	int rc = r->stand.known ? 0 : list_stand(t->cli, c, &r->stand, &words);
+
+	if (words.n) {
+		r->waits = put(t, ckpt_buf_view(&words));
+		r->waits_n = words.n;
+	}
+	ckpt_buf_free(&words);
+	return rc < 0 ? rc : t->bytes.failed ? no_memory(t) : 0;
+}
+
+static int stands_so(struct threads *t, struct row *r, bool *yes)
+{
+	struct ckpt_key key = key_of(t, r);
+	struct ckpt_checkpoint c;
+	struct ckpt_scan *scan;
+	int rc = list_newest(t->cli, &key, &scan, &c);
+
+	if (rc > 0)
+		rc = stand(t, r, &c);
+	ckpt_scan_close(scan);
+	*yes = list_stands_so(t->o, r->stand.status);
+	return rc < 0 ? rc : 0;
+}
+
+static int keep_row(struct threads *t, struct row *r, bool *yes)
 {
 	const struct list *o = t->o;
 
@@ -204,10 +236,12 @@ static int keep_row(struct threads *t, const struct row *r, bool *yes)
 		*yes = r->last != CKPT_UNKNOWN && r->last <= t->cli->now - o->idle;
 	if (*yes && (list_filters(o) || o->ns)) {
 		struct ckpt_key key = key_of(t, r);
+		int rc = list_any(t->cli, o, &key, yes);
 
-		return list_any(t->cli, o, &key, yes);
+		if (rc < 0)
+			return rc;
 	}
-	return 0;
+	return *yes && o->status >= 0 ? stands_so(t, r, yes) : 0;
 }
 
 static int filter(struct threads *t)
@@ -278,17 +312,13 @@ static int measure_all(struct threads *t)
 
 static int describe(struct threads *t, struct row *r)
 {
-	struct ckpt_pick pick = {
-		.key = key_of(t, r), .depth = CKPT_META, .newest = true, .limit = 1
-	};
+	struct ckpt_key key = key_of(t, r);
 	struct ckpt_render plain = { 0 };
 	struct ckpt_buf source = { 0 }, meta = { 0 };
 	struct ckpt_checkpoint c;
 	struct ckpt_scan *scan;
-	int rc;
+	int rc = list_newest(t->cli, &key, &scan, &c);
 
-	pick.key.ns = CKPT_LIT("");
-	rc = ckpt_scan_one(&scan, t->cli->store, &pick, &c);
 	if (rc > 0) {
 		ckpt_meta_int(&r->step, c.meta, "step");
 		ckpt_meta_text(&source, c.meta, "source");
@@ -301,6 +331,7 @@ static int describe(struct threads *t, struct row *r)
 		r->source_n = source.n;
 		r->meta = put(t, ckpt_buf_view(&meta));
 		r->meta_n = meta.n;
+		rc = stand(t, r, &c);
 	}
 	ckpt_scan_close(scan);
 	ckpt_buf_free(&source);
@@ -368,9 +399,10 @@ static int print(struct threads *t)
 			{ .i = r->size },
 			{ .i = r->step },
 			{ .v = { r->source_n ? p + r->source : NULL, r->source_n } },
-			{ .v = CKPT_LIT("unknown") },
-			{ .i = CKPT_UNKNOWN },
+			{ .v = ckpt_view_of(ckpt_status_name(r->stand.status)) },
+			{ .i = r->stand.interrupts },
 			{ .v = { r->meta_n ? p + r->meta : NULL, r->meta_n } },
+			{ .v = { p + r->waits, r->waits_n } },
 		};
 
 		rc = out_row(t->cli, f);

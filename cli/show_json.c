@@ -325,7 +325,12 @@ static int put_document(struct shown *s, struct ckpt_buf *to)
 		ckpt_buf_puts(to, at ? "," : "");
 		ckpt_json_string(to, ckpt_view_of(s->warnings.p + at));
 	}
-	ckpt_buf_puts(to, "]}");
+	ckpt_buf_puts(to, "]");
+	if (s->tasks->nwaits) {
+		key(to, "waits");
+		stand_waits(to, s->tasks);
+	}
+	ckpt_buf_puts(to, "}");
 	return rc;
 }
 

@@ -107,23 +107,18 @@ void stand_json(struct ckpt_buf *to, const struct ckpt_tasks *t)
 	stand_next(to, t);
 	ckpt_buf_puts(to, ",\"tasks\":");
 	stand_tasks(to, t);
-	ckpt_buf_puts(to, ",\"waits\":");
-	stand_waits(to, t);
 }
 
 /* ---- words ------------------------------------------------------------------------------------- */
 
-static void put_question(
-		struct ckpt_buf *to, const struct ckpt_interrupt *q, size_t width)
+static void put_words(struct ckpt_buf *to, struct ckpt_view node, struct ckpt_view what)
 {
-	if (q->node.p) {
-		text_safe(to, q->node, 40);
-		ckpt_buf_puts(to, ": ");
-	}
-	text_safe(to, q->value, width);
+	ckpt_buf_add(to, node.p, node.n);
+	ckpt_buf_puts(to, node.p ? ": " : "");
+	ckpt_buf_add(to, what.p, what.n);
 }
 
-void stand_words(struct ckpt_buf *to, const struct ckpt_tasks *t, size_t width)
+void stand_words(struct ckpt_buf *to, const struct ckpt_tasks *t)
 {
 	const struct ckpt_interrupt *first = NULL;
 	size_t open = 0;
@@ -134,17 +129,15 @@ void stand_words(struct ckpt_buf *to, const struct ckpt_tasks *t, size_t width)
 			open++;
 		}
 	}
+	if (open > 1)
+		ckpt_buf_addf(to, "%zu questions; ", open);
 	if (first) {
-		put_question(to, first, width);
-		if (open > 1)
-			ckpt_buf_addf(to, " (and %zu more)", open - 1);
+		put_words(to, first->node, first->value);
 		return;
 	}
 	for (size_t i = 0; i < t->ntasks; i++) {
 		if (t->tasks[i].status == CKPT_TASK_FAILED) {
-			text_safe(to, t->tasks[i].node, 40);
-			ckpt_buf_puts(to, ": ");
-			text_safe(to, t->tasks[i].error, width);
+			put_words(to, t->tasks[i].node, t->tasks[i].error);
 			return;
 		}
 	}
@@ -165,13 +158,14 @@ static void text_line(struct ckpt_buf *to, const struct ckpt_task *task, size_t 
 void stand_text(struct cli *cli, struct ckpt_buf *to, const struct ckpt_tasks *t)
 {
 	size_t width = (size_t)out_width(cli);
+	struct ckpt_buf question = { 0 };
 
 	width = width > 60 ? width - 40 : 20;
 	ckpt_buf_addf(to, "%sstatus%s %s", out_style(cli, "\033[1m"),
 			out_style(cli, "\033[0m"), ckpt_status_name(t->status));
 	if (t->why)
 		ckpt_buf_addf(to, ": %s", t->why);
-	else if (t->status == CKPT_RUNNABLE && t->head && !t->ntasks)
+	else if (t->status == CKPT_RUNNABLE && !t->ntasks)
 		ckpt_buf_puts(to, ": a command is to be followed");
 	ckpt_buf_puts(to, "\n");
 	for (size_t i = 0; i < t->ntasks; i++)
@@ -180,7 +174,9 @@ void stand_text(struct cli *cli, struct ckpt_buf *to, const struct ckpt_tasks *t
 		const struct ckpt_interrupt *q = &t->waits[i];
 
 		ckpt_buf_addf(to, "    %s ", q->staged ? "answered" : "waits for");
-		put_question(to, q, width);
+		question.n = 0;
+		put_words(&question, q->node, q->value);
+		text_safe(to, ckpt_buf_view(&question), width);
 		if (q->id.p) {
 			ckpt_buf_puts(to, "  ");
 			text_safe(to, q->id, 40);
@@ -189,4 +185,6 @@ void stand_text(struct cli *cli, struct ckpt_buf *to, const struct ckpt_tasks *t
 		text_time(to, q->asked, cli->now, cli->g.time == 1);
 		ckpt_buf_puts(to, "\n");
 	}
+	to->failed |= question.failed;
+	ckpt_buf_free(&question);
 }

@@ -7,14 +7,14 @@
 
 #include "cmd.h"
 
-/* ,"status":…,"next":[…],"tasks":[…],"waits":[…] in this order, after a member. */
+/* ,"status":…,"next":[…],"tasks":[…] in this order, after a member. */
 void stand_json(struct ckpt_buf *to, const struct ckpt_tasks *);
 /* Each array alone: names of what is to run; tasks; questions with their innermost rows. */
 void stand_next(struct ckpt_buf *to, const struct ckpt_tasks *);
 void stand_tasks(struct ckpt_buf *to, const struct ckpt_tasks *);
 void stand_waits(struct ckpt_buf *to, const struct ckpt_tasks *);
-/* What it waits for, in short and harmless: ask_human: "Approve the refund?" */
-void stand_words(struct ckpt_buf *to, const struct ckpt_tasks *, size_t width);
+/* What it waits for, or what failed: ask_human: "Approve the refund?". Not made harmless. */
+void stand_words(struct ckpt_buf *to, const struct ckpt_tasks *);
 /* Lines for people below a title of their own; nothing if there is nothing to say. */
 void stand_text(struct cli *, struct ckpt_buf *to, const struct ckpt_tasks *);
 
