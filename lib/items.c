@@ -208,7 +208,7 @@ static int open_target(struct items *w, struct ckpt_store **out)
 {
 	struct ckpt_config quiet = w->m->config;
 	struct store_name n;
-	int rc = store_resolve(&n, w->m->name, w->m->err);
+	int rc = store_resolve(&n, w->m->at, w->m->err);
 
 	if (rc >= 0 && n.backend != &sqlite_backend && n.backend != &postgres_backend) {
 		rc = ckpt_fail(w->m->err, CKPT_EREFUSED,
@@ -220,7 +220,7 @@ static int open_target(struct items *w, struct ckpt_store **out)
 	if (rc < 0)
 		return rc;
 	quiet.note = NULL; /* said before */
-	if (ckpt_store_open(out, w->m->name, &quiet, &w->err) == 0)
+	if (ckpt_store_open(out, w->m->at, &quiet, &w->err) == 0)
 		items_side_look(&w->to, sql_of(*out));
 	else
 		w->err = (struct ckpt_error){ 0 };

@@ -63,20 +63,25 @@ static int32_t read_u16(const uint8_t *p, const uint8_t *end)
 /* A string as it stands between its quotes. `out->b`: it has escapes, all well-formed. */
 static int read_string(struct reader *r, struct token *out)
 {
-	const uint8_t *p = r->at + 1, *start = p;
+	const uint8_t *p = r->at + 1, *start = p, *quote = p - 1;
 
-	for (; p < r->end && *p != '"'; p++) {
-		if (*p != '\\')
-			continue;
-		out->b = true;
-		if (++p == r->end)
+	for (;; p++) {
+		const uint8_t *slash;
+
+		if (quote < p) /* it was escaped, or none was looked for yet */
+			quote = memchr(p, '"', (size_t)(r->end - p));
+		slash = quote ? memchr(p, '\\', (size_t)(quote - p)) : NULL;
+		if (!slash)
 			break;
+		out->b = true;
+		p = slash + 1;
 		if (*p == 'u' ? read_u16(p + 1, r->end) < 0
 			      : !*p || !strchr("\"\\/bfnrt", *p))
 			return reader_fail(r, "bad escape", offset(r, p - 1));
 	}
-	if (p >= r->end)
+	if (!quote)
 		return reader_fail(r, "ends early", offset(r, r->at));
+	p = quote;
 	out->kind = TOKEN_STR;
 	out->s = (struct ckpt_view){ start, (size_t)(p - start) };
 	r->at = p + 1;

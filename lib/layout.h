@@ -65,6 +65,9 @@ struct layout {
 	/* Rows (thread, ns, id, channel, version, type, body): each blob once, in the order of the
 	   checkpoints that name it first; $1 $2 $7 $8 are bounds or NULL. NULL: no such order. */
 	const char *blob_stream;
+	/* The same rows, a namespace at a time and in any order within, with an id of ''; and one row:
+	   the room the largest of these namespaces takes. For those that are kept whole. */
+	const char *blob_sets, *blob_most;
 	/* Rows (id, bytes of blobs it was the first to name, bytes of all it names): $1 $2 */
 	const char *blob_sizes;
 	/* Rows (type, body) of Sends that checkpoint $3's parent left for it: $1 $2 $3 = parent */

@@ -141,6 +141,11 @@ const struct layout layout_langgraph_postgres = {
 		       "AND b.checkpoint_ns = f.checkpoint_ns AND b.channel = f.key "
 		       "AND b.version = f.value ORDER BY f.thread_id COLLATE \"C\", "
 		       "f.checkpoint_ns COLLATE \"C\", f.i COLLATE \"C\"",
+	.blob_sets = "SELECT thread_id, checkpoint_ns, ''::text, channel, version, type, blob "
+		     "FROM {blobs} " WITHIN "ORDER BY thread_id COLLATE \"C\", "
+		     "checkpoint_ns COLLATE \"C\"",
+	.blob_most = "SELECT (sum(octet_length(blob)) + count(*) * 1024)::int8 AS most FROM {blobs} "
+		     WITHIN "GROUP BY thread_id, checkpoint_ns ORDER BY most DESC LIMIT 1",
 	.blob_sizes = "WITH named AS (SELECT checkpoint_id AS id, v.key AS c, v.value AS v "
 		      "FROM {checkpoints}, jsonb_each_text(CASE jsonb_typeof(checkpoint -> "
 		      "'channel_versions') WHEN 'object' THEN checkpoint -> 'channel_versions' "

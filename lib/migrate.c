@@ -53,8 +53,7 @@ static void tell(struct migrate *m, const struct ckpt_key *key,
 		m->how->care(m->how->arg, &out);
 }
 
-/* What the conversion does not know of: a column that the target lacks. */
-static int check_paths(struct migrate *m, const struct ckpt_checkpoint *c)
+int migrate_check_paths(struct migrate *m, const struct ckpt_checkpoint *c)
 {
 	for (size_t i = 0; i < c->nwrites && !m->paths; i++) {
 		if (!c->writes[i].path.n)
@@ -71,21 +70,26 @@ static int check_paths(struct migrate *m, const struct ckpt_checkpoint *c)
 	return 0;
 }
 
+int migrate_note(struct migrate *m, const struct ckpt_checkpoint *c,
+		const struct convert_out *out)
+{
+	for (size_t i = 0; i < out->ncares; i++)
+		tell(m, &c->key, &out->cares[i]);
+	if (!out->cannot)
+		return 0;
+	m->sum->quarantined++;
+	m->refused |= !m->how->reject;
+	return plan_reject(m, &c->key);
+}
+
 static int look_at(struct migrate *m, const struct ckpt_checkpoint *c)
 {
 	struct convert_out out;
-	int rc = check_paths(m, c);
+	int rc = migrate_check_paths(m, c);
 
 	if (rc >= 0)
 		rc = convert_next(m->convert, &out, c, &m->arena);
-	if (rc < 0)
-		return rc;
-	for (size_t i = 0; i < out.ncares; i++)
-		tell(m, &c->key, &out.cares[i]);
-	if (!out.cannot)
-		return 0;
-	m->sum->quarantined++;
-	return plan_reject(m, &c->key);
+	return rc < 0 ? rc : migrate_note(m, c, &out);
 }
 
 /* ---- the phases --------------------------------------------------------------------------------- */
@@ -187,14 +191,25 @@ static int for_each(struct migrate *m, each *fn, const char *phase)
 	return rc;
 }
 
+static int refuse(struct migrate *m)
+{
+	ckpt_fail(m->err, CKPT_EREFUSED,
+			"%lld checkpoints cannot be carried without loss; nothing was "
+			"written",
+			(long long)m->sum->quarantined);
+	ckpt_hint(m->err, "--quarantine FILE puts them there and copies the rest");
+	return m->err->code;
+}
+
 static int copy(struct migrate *m)
 {
 	const struct target_config config = { .store = &m->config,
+		.stage = m->stage.part ? &m->stage : NULL,
 		.from = m->source,
 		.source = m->about.uri,
 		.js = m->about.writers == CKPT_JS };
 	struct target *t;
-	int rc = target_open(&m->target, m->name, &config, m->err);
+	int rc = target_open(&m->target, m->at, &config, m->err);
 
 	t = m->target;
 	m->lost = rc == CKPT_EBUSY || rc == CKPT_ECONNECT;
@@ -204,6 +219,8 @@ static int copy(struct migrate *m)
 		rc = migrate_copy_blobs(m);
 	if (rc >= 0)
 		rc = for_each(m, migrate_copy_one, "copy");
+	if (rc >= 0 && m->refused)
+		rc = refuse(m);
 	if (rc >= 0)
 		rc = migrate_copy_strays(m);
 	if (rc >= 0)
@@ -212,6 +229,12 @@ static int copy(struct migrate *m)
 		rc = t->ops->settle(t);
 	if (rc >= 0)
 		rc = items_copy(m);
+	if (rc >= 0 && m->how->verify != CKPT_VERIFY_NONE)
+		rc = items_verify(m);
+	if (rc >= 0)
+		rc = t->ops->keep(t);
+	if (rc >= 0)
+		m->at = m->name;
 	if (t) {
 		m->lost |= t->lost;
 		m->sum->checkpoints += t->done.checkpoints;
@@ -244,7 +267,7 @@ static int look_at_target(struct migrate *m)
 {
 	struct ckpt_error err = { 0 };
 	struct ckpt_store *target;
-	int rc = ckpt_store_open(&target, m->name, &m->config, &err);
+	int rc = ckpt_store_open(&target, m->at, &m->config, &err);
 
 	if (rc == 0) {
 		m->to_apart = target->inlines;
@@ -260,7 +283,7 @@ static int look_at_target(struct migrate *m)
 	}
 	m->paths = true;
 	m->to_apart = m->from_apart; /* an archive keeps them as they come */
-	rc = target_possible(m->name, &m->config, &m->to_apart, &err);
+	rc = target_possible(m->at, &m->config, &m->to_apart, &err);
 	if (rc < 0)
 		*m->err = err;
 	without_key(m, NULL);
@@ -270,7 +293,7 @@ static int look_at_target(struct migrate *m)
 /* Two names of one file: whoever wrote there would read what it writes. */
 static int check_apart(struct migrate *m)
 {
-	const char *names[2] = { m->source->name, m->name };
+	const char *names[2] = { m->source->name, m->at };
 	struct stat st[2];
 
 	for (size_t i = 0; i < 2; i++) {
@@ -287,16 +310,6 @@ static int check_apart(struct migrate *m)
 		return ckpt_fail(m->err, CKPT_EUSAGE,
 				"source and target are the same file");
 	return 0;
-}
-
-static int refuse(struct migrate *m)
-{
-	ckpt_fail(m->err, CKPT_EREFUSED,
-			"%lld checkpoints cannot be carried without loss; nothing was "
-			"written",
-			(long long)m->sum->quarantined);
-	ckpt_hint(m->err, "--quarantine FILE puts them there and copies the rest");
-	return m->err->code;
 }
 
 /* Seconds go by, unless somebody wants to stop. */
@@ -334,7 +347,7 @@ static int copy_stubbornly(struct migrate *m)
 		*m->err = (struct ckpt_error){ 0 };
 		plan_forget(&m->plan);
 		copied = m->sum->checkpoints;
-		m->sum->skipped = 0;
+		m->sum->skipped = m->sum->different = 0;
 		rc = look_at_target(m);
 		m->lost = rc == CKPT_EBUSY || rc == CKPT_ECONNECT;
 		if (rc >= 0)
@@ -371,29 +384,33 @@ static int run(struct migrate *m)
 {
 	int rc = ckpt_store_about(m->source, &m->about);
 
+	if (rc >= 0 && !m->how->dry_run)
+		rc = target_stage(&m->stage, m->name, m->err);
+	m->at = m->stage.part ? m->stage.part : m->name;
 	if (rc >= 0)
 		rc = check_apart(m);
 	if (rc >= 0)
 		rc = check_source(m);
 	if (rc >= 0 && !m->how->dry_run)
-		target_mend(m->name, &m->config);
+		target_mend(m->at, &m->config);
 	if (rc >= 0)
 		rc = look_at_target(m);
 	m->blob_rows = m->from_apart && m->to_apart && !m->how->wanted &&
 	               !m->source->shallow;
 	if (rc >= 0)
 		rc = count_all(m);
-	if (rc >= 0)
+	/* what is written under another name can be taken back: that is looked at in one go */
+	if (rc >= 0 && !m->stage.part)
 		rc = for_each(m, look_at, "look");
 	if (rc >= 0)
 		rc = items_look(m);
-	if (rc >= 0 && m->sum->quarantined && !m->how->reject)
+	if (rc >= 0 && m->refused)
 		rc = refuse(m);
 	if (rc < 0 || m->how->dry_run)
 		return rc;
 	rc = copy_stubbornly(m);
-	if (rc >= 0 && m->how->verify != CKPT_VERIFY_NONE)
-		rc = items_verify(m);
+	if (m->refused && m->stage.part)
+		target_stage_drop(&m->stage);
 	if (rc >= 0 && m->how->verify != CKPT_VERIFY_NONE)
 		rc = migrate_verify(m);
 	if (rc >= 0)
@@ -427,6 +444,7 @@ int ckpt_migrate(struct ckpt_store *source, const char *name,
 		rc = run(&m);
 	if (m.target)
 		m.target->ops->close(m.target);
+	target_stage_free(&m.stage);
 	convert_close(m.convert);
 	crypt_free(m.crypt);
 	migrate_plan_free(&m.plan);

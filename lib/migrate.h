@@ -38,7 +38,9 @@ struct marks { /* channels of a namespace: is a lone `true` what is left of a sn
 
 struct migrate {
 	struct ckpt_store *source;
-	const char *name;          /* of the target */
+	const char *name; /* of the target */
+	const char *at;   /* what it is called while rows go in */
+	struct target_stage stage;
 	struct ckpt_config config; /* of the target */
 	const struct ckpt_migrate_how *how;
 	struct ckpt_migrate_sum *sum;
@@ -56,6 +58,7 @@ struct migrate {
 	bool paths;                /* the target's writes have a task_path */
 	bool lost;                 /* the target did not answer: it may do later */
 	bool damaged;              /* the source is an archive that lost rows */
+	bool refused; /* something cannot be carried: the rest is only looked at */
 };
 
 /* What the target, open for reading, has of each of the source's threads. CKPT_ECORRUPT: a row
@@ -75,6 +78,11 @@ bool plan_rejected(const struct migrate *, const struct ckpt_key *);
 int64_t plan_rejects(
 		const struct migrate *, const struct ckpt_key *ns); /* of a namespace */
 
+/* Tell what needs care, and take note of what cannot be carried. */
+int migrate_note(struct migrate *, const struct ckpt_checkpoint *,
+		const struct convert_out *);
+/* A column that the target lacks, of which the conversion does not know. */
+int migrate_check_paths(struct migrate *, const struct ckpt_checkpoint *);
 /* Copy a checkpoint; all blobs as rows; all writes without a checkpoint. */
 int migrate_copy_one(struct migrate *, const struct ckpt_checkpoint *);
 int migrate_copy_blobs(struct migrate *);

@@ -55,7 +55,10 @@ int migrate_copy_one(struct migrate *m, const struct ckpt_checkpoint *c)
 	struct convert_out out;
 	int rc = convert_next(m->convert, &out, c, &m->arena);
 
-	if (rc < 0)
+	if (rc >= 0 && m->stage.part) /* nobody looked yet */
+		rc = migrate_check_paths(m, c) < 0 ? m->err->code
+		                                   : migrate_note(m, c, &out);
+	if (rc < 0 || m->refused)
 		return rc;
 	if (out.cannot)
 		return reject(m, c, &out);

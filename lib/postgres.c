@@ -14,8 +14,10 @@
 
 #include "pq.h"
 
-#define BATCH_BYTES ((size_t)4 << 20)
+#define BATCH_BYTES ((size_t)2 << 20)
 #define BATCH_ROWS 16384
+#define AHEAD_AFTER 3                 /* batches; who reads less wants no more */
+#define TURN_BYTES 8192 /* of rows between two looks at the socket */
 
 struct pg_cursor {
 	struct cursor base;
@@ -23,7 +25,11 @@ struct pg_cursor {
 	PGresult *res; /* the batch; cells point into it */
 	int row, rows;
 	unsigned asked; /* rows the batch was to have */
-	char *numbers;  /* of the present row, PG_NUMBER_BYTES for each column */
+	unsigned batches;
+	PGresult *next; /* the batch after this one, and how many rows it was to have, or 0 */
+	unsigned next_asked;
+	size_t taken;  /* bytes of rows since the socket was looked at */
+	char *numbers; /* of the present row, PG_NUMBER_BYTES for each column */
 };
 
 static struct pg_cursor *cursor_of(struct cursor *c)
@@ -40,9 +46,12 @@ static int no_memory(struct pg_conn *c)
 
 int pg_run(struct pg_conn *c, const char *sql)
 {
-	PGresult *res = c->pq.PQexec(c->db, sql);
-	ExecStatusType status = c->pq.PQresultStatus(res);
+	ExecStatusType status;
+	PGresult *res;
 
+	pg_land(c);
+	res = c->pq.PQexec(c->db, sql);
+	status = c->pq.PQresultStatus(res);
 	if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK)
 		pq_fault(c, res);
 	c->pq.PQclear(res);
@@ -77,8 +86,10 @@ void pg_close(struct conn *conn)
 	if (!c)
 		return;
 	if (c->db) {
-		PGTransactionStatusType now = c->pq.PQtransactionStatus(c->db);
+		PGTransactionStatusType now;
 
+		pg_land(c);
+		now = c->pq.PQtransactionStatus(c->db);
 		/* a pooler throws a session away that is left inside a transaction */
 		if (now == PQTRANS_INTRANS || now == PQTRANS_INERROR)
 			c->pq.PQclear(c->pq.PQexec(c->db, "ROLLBACK"));
@@ -129,6 +140,7 @@ static int pg_settle(struct conn *conn)
 {
 	struct pg_conn *c = pg_conn_of(conn);
 
+	pg_land(c);
 	if (c->pq.PQtransactionStatus(c->db) != PQTRANS_IDLE)
 		c->pq.PQclear(c->pq.PQexec(c->db, "ROLLBACK"));
 	c->nclosing = 0;
@@ -222,8 +234,10 @@ static int declare(struct pg_conn *c, struct pg_cursor *cur, const char *sql,
 {
 	size_t closing = c->nclosing;
 	char line[64];
-	bool sent = c->pq.PQenterPipelineMode(c->db), left;
+	bool sent, left;
 
+	pg_land(c);
+	sent = c->pq.PQenterPipelineMode(c->db);
 	for (size_t i = 0; i < closing && sent; i++) {
 		snprintf(line, sizeof(line), "CLOSE c%" PRIu64, c->closing[i]);
 		sent = send(c, line);
@@ -260,6 +274,7 @@ static bool is_summary(const char *sql)
 static int take_all(struct pg_conn *c, struct pg_cursor *cur, const char *sql,
 		const struct pg_params *p, int nargs)
 {
+	pg_land(c);
 	cur->res = c->pq.PQexecParams(c->db, sql, nargs, p->types, p->values, p->lengths,
 			p->formats, 1);
 	if (c->pq.PQresultStatus(cur->res) != PGRES_TUPLES_OK)
@@ -278,6 +293,9 @@ static void pg_done(struct cursor *cursor)
 	if (!cur)
 		return;
 	c = pg_conn_of(cur->base.conn);
+	if (c->ahead == cur)
+		pg_land(c);
+	c->pq.PQclear(cur->next);
 	/* more than fit are forgotten: the end of the transaction closes them */
 	if (cur->name && c->nclosing < PG_CLOSING_MAX)
 		c->closing[c->nclosing++] = cur->name;
@@ -339,19 +357,71 @@ static unsigned next_batch(const struct pg_conn *c, const struct pg_cursor *cur)
 	return n ? n : 1;
 }
 
+/* While this batch is worked on the server makes the next one. */
+static void ask_ahead(struct pg_conn *c, struct pg_cursor *cur)
+{
+	char sql[64];
+
+	cur->batches++;
+	if (cur->batches < AHEAD_AFTER || (unsigned)cur->rows < cur->asked ||
+			cur->asked == 1)
+		return;
+	cur->next_asked = next_batch(c, cur);
+	snprintf(sql, sizeof(sql), "FETCH %u FROM c%" PRIu64, cur->next_asked, cur->name);
+	if (send(c, sql))
+		c->ahead = cur;
+	else
+		pq_fault(c, NULL);
+}
+
+void pg_land(struct pg_conn *c)
+{
+	struct pg_cursor *cur = c->ahead;
+
+	if (!cur)
+		return;
+	c->ahead = NULL;
+	take_result(c, &cur->next);
+	if (!cur->next && !c->base.err->code)
+		pq_fault(c, NULL);
+}
+
+/* The server waits once the socket is full: what has come is taken now and then. */
+static void take_turn(struct pg_conn *c, struct pg_cursor *cur)
+{
+	if (cur->taken < TURN_BYTES || !c->ahead)
+		return;
+	cur->taken = 0;
+	if (c->pq.PQconsumeInput(c->db))
+		c->pq.PQisBusy(c->db);
+}
+
 static int refill(struct pg_conn *c, struct pg_cursor *cur)
 {
 	char sql[64];
 
-	cur->asked = next_batch(c, cur);
+	if (!cur->next_asked)
+		cur->asked = next_batch(c, cur);
 	c->pq.PQclear(cur->res); /* before the next comes: memory holds one batch */
-	snprintf(sql, sizeof(sql), "FETCH %u FROM c%" PRIu64, cur->asked, cur->name);
-	cur->res = c->pq.PQexecParams(c->db, sql, 0, NULL, NULL, NULL, NULL, 1);
+	cur->res = NULL;
+	pg_land(c);
+	if (cur->next_asked) {
+		cur->asked = cur->next_asked;
+		cur->res = cur->next;
+		cur->next = NULL;
+		cur->next_asked = 0;
+	} else {
+		snprintf(sql, sizeof(sql), "FETCH %u FROM c%" PRIu64, cur->asked,
+				cur->name);
+		cur->res = c->pq.PQexecParams(c->db, sql, 0, NULL, NULL, NULL, NULL, 1);
+	}
 	cur->row = cur->rows = 0;
 	if (c->pq.PQresultStatus(cur->res) != PGRES_TUPLES_OK)
 		return pq_fault(c, cur->res);
 	cur->rows = c->pq.PQntuples(cur->res);
-	return 0;
+	if (cur->rows)
+		ask_ahead(c, cur);
+	return c->base.err->code;
 }
 
 /* ---- rows ------------------------------------------------------------------------------------ */
@@ -387,7 +457,9 @@ static int pg_next(struct cursor *cursor, struct cell *cells, size_t ncells)
 
 		if (pg_cell(&cells[i], c, &at, cur->numbers + i * PG_NUMBER_BYTES) < 0)
 			return c->base.err->code;
+		cur->taken += cells[i].v.n;
 	}
+	take_turn(c, cur);
 	cur->row++;
 	return 1;
 }

@@ -88,6 +88,7 @@ int pg_exec(struct conn *conn, const char *sql, const struct cell *args, size_t 
 	if (nargs > PG_ARGS_MAX || !pg_set_params(&params, sql, args, nargs))
 		return ckpt_fail(c->base.err, CKPT_EINTERNAL,
 				"a value that PostgreSQL cannot hold");
+	pg_land(c);
 	res = c->pq.PQexecParams(c->db, sql, (int)nargs, params.types, params.values,
 			params.lengths, params.formats, 1);
 	status = c->pq.PQresultStatus(res);
@@ -122,6 +123,7 @@ int pg_copy(struct conn *conn, const char *sql, struct ckpt_view rows)
 
 	if (c->base.err->code)
 		return c->base.err->code;
+	pg_land(c);
 	res = c->pq.PQexec(c->db, sql);
 	ready = c->pq.PQresultStatus(res) == PGRES_COPY_IN;
 	if (!ready)

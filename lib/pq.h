@@ -50,6 +50,7 @@
 	X(PQsetNoticeReceiver) \
 	X(PQsocket) \
 	X(PQconsumeInput) \
+	X(PQisBusy) \
 	X(PQsslInUse) \
 	X(PQstatus) \
 	X(PQtransactionStatus) \
@@ -85,10 +86,12 @@ enum {
 #define PG_CLOSING_MAX 16
 #define PG_NUMBER_BYTES 40 /* of a number or UUID as text */
 
+struct pg_cursor;
 struct pg_conn {
 	struct conn base;
 	struct pq pq;
 	PGconn *db;
+	struct pg_cursor *ahead;          /* whose next rows are on their way, unasked */
 	char *shown;                      /* the store's name without its password */
 	uint64_t cursors;                 /* how many were ever opened: their names */
 	uint64_t closing[PG_CLOSING_MAX]; /* done with; closed along with the next query */
@@ -117,6 +120,8 @@ bool pg_set_params(struct pg_params *, const char *sql, const struct cell *args,
 int pg_connect(struct pg_conn **out, const char *where, const struct ckpt_config *,
 		struct ckpt_error *);
 void pg_close(struct conn *);
+/* Take what is on its way, before anything else is sent. */
+void pg_land(struct pg_conn *);
 /* A command without parameters and rows. */
 int pg_run(struct pg_conn *, const char *sql);
 

@@ -53,7 +53,7 @@ struct put {
 	size_t ncols[PUT_TABLES];
 	struct ckpt_buf names[PUT_TABLES];     /* of the columns */
 	struct ckpt_buf insert[2][PUT_TABLES]; /* SQLite; [careful] */
-	/* PostgreSQL: rows of the batch as COPY takes them; [careful] */
+	/* rows of the batch, as COPY takes them or for SQLite's INSERT; [careful] */
 	struct ckpt_buf rows[2][PUT_TABLES];
 	int64_t added[PUT_TABLES];
 	size_t nrows, bytes;
@@ -133,7 +133,7 @@ void put_close(struct put *p)
 	free(p);
 }
 
-/* ---- a row as COPY takes it -------------------------------------------------------------------- */
+/* ---- a row that waits -------------------------------------------------------------------- */
 
 static void add_be(struct ckpt_buf *b, uint32_t v, size_t bytes)
 {
@@ -161,39 +161,37 @@ static void add_field(struct ckpt_buf *b, const struct cell *cell, enum wire wir
 	}
 }
 
-static int add_row(
-		struct put *p, enum put_table t, const struct cell *cells, bool careful)
+static void add_for_copy(struct put *p, enum put_table t, const struct cell *cells,
+		struct ckpt_buf *b)
 {
 	static const char head[19] =
 			"PGCOPY\n\377\r\n"; /* signature, no flags, no extension */
 	const struct put_column *col = columns[p->apart][t];
-	struct ckpt_buf *b = &p->rows[careful][t];
 
 	if (!b->n)
 		ckpt_buf_add(b, head, sizeof(head));
 	add_be(b, (uint32_t)p->ncols[t], 2);
 	for (size_t i = 0; i < p->ncols[t]; i++)
 		add_field(b, &cells[i], col[i].wire);
-	if (b->failed)
-		return ckpt_fail(p->err, CKPT_ENOMEM, "out of memory");
-	p->added[t] += !careful; /* else the server tells */
-	return 0;
 }
 
 static int put_row(
 		struct put *p, enum put_table t, const struct cell *cells, bool careful)
 {
-	const struct driver *d = p->store->conn->driver;
-	int rc;
+	struct ckpt_buf *b = &p->rows[careful][t];
 
 	p->nrows++;
 	for (size_t i = 0; i < p->ncols[t]; i++)
 		p->bytes += cells[i].v.n;
-	if (p->bulk)
-		return add_row(p, t, cells, careful);
-	rc = d->exec(p->store->conn, p->insert[careful][t].p, cells, p->ncols[t]);
-	p->added[t] += rc > 0 ? rc : 0;
-	return rc < 0 ? rc : 0;
+	if (p->bulk) {
+		add_for_copy(p, t, cells, b);
+		p->added[t] += !careful; /* else the server tells */
+	}
+	for (size_t i = 0; i < p->ncols[t] && !p->bulk; i++) {
+		ckpt_buf_add(b, &cells[i], sizeof(cells[i]));
+		ckpt_buf_add(b, cells[i].v.p, cells[i].v.n);
+	}
+	return b->failed ? ckpt_fail(p->err, CKPT_ENOMEM, "out of memory") : 0;
 }
 
 /* ---- the end of a batch ----------------------------------------------------------------------- */
@@ -259,6 +257,31 @@ static int copy_carefully(struct put *p, enum put_table t, struct ckpt_buf *rows
 	return rc;
 }
 
+/* Each row's cells lie there one after the other, each with its bytes behind it. */
+static int insert(struct put *p, enum put_table t, bool careful)
+{
+	struct conn *conn = p->store->conn;
+	struct ckpt_buf *b = &p->rows[careful][t];
+	const char *at = b->p;
+	int rc = 0;
+
+	while (rc >= 0 && at < b->p + b->n) {
+		struct cell cells[COLS_MAX];
+
+		for (size_t i = 0; i < p->ncols[t]; i++) {
+			memcpy(&cells[i], at, sizeof(cells[i]));
+			at += sizeof(cells[i]);
+			cells[i].v.p = cells[i].v.p ? at : NULL;
+			at += cells[i].v.n;
+		}
+		rc = conn->driver->exec(
+				conn, p->insert[careful][t].p, cells, p->ncols[t]);
+		p->added[t] += rc > 0 ? rc : 0;
+	}
+	b->n = 0;
+	return rc;
+}
+
 int put_flush(struct put *p, int64_t added[static PUT_TABLES])
 {
 	/* in the savers' own order, or we could wait for each other */
@@ -268,10 +291,15 @@ int put_flush(struct put *p, int64_t added[static PUT_TABLES])
 	for (size_t i = 0; i < PUT_TABLES && rc >= 0; i++) {
 		enum put_table t = order[i];
 
-		if (p->rows[false][t].n)
-			rc = copy(p, t, table_name(p->store, t), &p->rows[false][t]);
-		if (p->rows[true][t].n && rc >= 0)
-			rc = copy_carefully(p, t, &p->rows[true][t]);
+		for (int careful = 0; careful < 2 && rc >= 0; careful++) {
+			struct ckpt_buf *rows = &p->rows[careful][t];
+
+			if (!rows->n)
+				continue;
+			rc = !p->bulk  ? insert(p, t, careful)
+			     : careful ? copy_carefully(p, t, rows)
+			               : copy(p, t, table_name(p->store, t), rows);
+		}
 	}
 	for (int t = 0; t < PUT_TABLES; t++) {
 		added[t] = p->added[t];

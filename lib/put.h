@@ -1,8 +1,8 @@
 /*
  * put.h - rows into the tables of LangGraph's savers, and those tables made where there are none.
  *
- * On PostgreSQL the rows of a batch are kept, encoded, and go in by COPY when the batch ends; on
- * SQLite each is inserted at once. Either way nothing counts before the transaction does.
+ * The rows of a batch are kept, encoded, and go in when the batch ends: by COPY on PostgreSQL, one
+ * by one on SQLite. Nothing counts before the transaction does.
  */
 #ifndef PUT_H
 #define PUT_H

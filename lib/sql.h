@@ -28,8 +28,8 @@ struct sql_store {
 	const char *write_cols[WRITE_COLS];
 	const char *blob_cols[BLOB_COLS];
 	const char *stray_writes, *stray_blobs;
-	const char *samples, *spread, *heads, *blob_rows, *blob_stream, *blob_sizes,
-			*sends; /* or NULL */
+	const char *samples, *spread, *heads, *blob_rows, *blob_stream, *blob_sets,
+			*blob_most, *blob_sizes, *sends; /* or NULL */
 };
 
 static inline struct sql_store *sql_of(struct ckpt_store *s)

@@ -11,8 +11,11 @@
 #include "hash.h"
 #include "sql.h"
 
-#define CACHE_MOST ((size_t)32 << 20)
+#define CACHE_MOST ((size_t)16 << 20)
 #define CACHE_BLOBS 4096
+/* A namespace with fewer bytes, 1024 more for each blob, is kept whole: that is less work for the
+ * server, and never more than what is above. */
+#define WHOLE_MOST ((int64_t)4 << 20)
 #define STREAM_COLS 7 /* thread, ns, id; channel, version, type, body */
 
 struct blob {
@@ -49,15 +52,34 @@ struct blob_cache *blob_cache_new(void)
 	return calloc(1, sizeof(struct blob_cache));
 }
 
+/* The room that the largest namespace would take. */
+static int most_room(struct sql_store *s, const struct cell *args, int64_t *out)
+{
+	struct cell row[1];
+	struct cursor *cur;
+
+	*out = INT64_MAX;
+	if (!s->blob_most || sql_query(&cur, s, s->blob_most, args, SQL_ARGS) < 0)
+		return s->base.err->code;
+	*out = sql_next(cur, row, 1) > 0 ? row[0].i : 0;
+	sql_done(cur);
+	return s->base.err->code;
+}
+
 int blob_cache_follow(
 		struct blob_cache *c, struct sql_store *s, const struct ckpt_pick *bounds)
 {
 	struct cell args[SQL_ARGS];
+	const char *sql;
+	int64_t most;
 
 	if (!s->blob_stream)
 		return 0;
 	sql_args(args, bounds);
-	c->upwards = sql_query(&c->stream, s, s->blob_stream, args, SQL_ARGS) == 0;
+	if (most_room(s, args, &most) < 0)
+		return s->base.err->code;
+	sql = most <= WHOLE_MOST ? s->blob_sets : s->blob_stream;
+	c->upwards = sql_query(&c->stream, s, sql, args, SQL_ARGS) == 0;
 	return s->base.err->code;
 }
 

@@ -156,6 +156,8 @@ static int take(struct detect *d, const struct layout *l)
 	s->heads = expand(d, l->heads);
 	s->blob_rows = s->has_blobs ? expand(d, l->blob_rows) : NULL;
 	s->blob_stream = s->has_blobs ? expand(d, l->blob_stream) : NULL;
+	s->blob_sets = s->has_blobs ? expand(d, l->blob_sets) : NULL;
+	s->blob_most = s->has_blobs ? expand(d, l->blob_most) : NULL;
 	s->blob_sizes = s->has_blobs ? expand(d, l->blob_sizes) : NULL;
 	s->sends = s->has_writes ? expand(d, l->sends) : NULL;
 	note_unknown(&d->checkpoints, &l->checkpoints, d->config);

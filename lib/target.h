@@ -5,6 +5,8 @@
 #ifndef TARGET_H
 #define TARGET_H
 
+#include <sys/types.h>
+
 #include "backend.h"
 #include "convert.h"
 
@@ -20,7 +22,14 @@ struct target {
 			done; /* rows that were new to it, in batches that ended well */
 };
 
+struct target_stage { /* a SQLite file that grows under another name (target_stage.c) */
+	char *part;   /* that name; NULL: the target is there, or no SQLite file */
+	char *path;   /* the one it gets in the end */
+	ino_t ino;
+};
+
 struct target_config {
+	struct target_stage *stage; /* or NULL */
 	const struct ckpt_config *store;
 	const struct ckpt_store *from;
 	const char *source; /* name of what is copied; a run into the same target goes on */
@@ -42,6 +51,8 @@ struct target_ops {
 	bool (*full)(const struct target *); /* time to end the batch */
 	int (*commit)(struct target *);
 	int (*settle)(struct target *); /* after the last batch */
+	int (*keep)(struct
+			target *); /* all is in: what grew under another name gets its own */
 	int (*finish)(struct
 			target *); /* the run is over and verified: forget it was one */
 	void (*close)(struct target *);
@@ -54,7 +65,15 @@ int target_possible(const char *name, const struct ckpt_config *, bool *apart,
 /* What a run that was killed left half written in a file is rolled back, as SQLite does when it writes
  * there next; only reading it would be refused. Faults are told by who opens it then. */
 void target_mend(const char *name, const struct ckpt_config *);
-bool target_has_paths(struct ckpt_store *); /* its writes have a task_path */
+/* Is this to be a new SQLite file? */
+int target_stage(struct target_stage *out, const char *name, struct ckpt_error *);
+void target_stage_free(struct target_stage *);
+int target_stage_make(struct target_stage *, struct ckpt_error *); /* or find it */
+/* Asked when it is locked: it may have got its name just before. */
+bool target_stage_ours(const struct target_stage *);
+int target_stage_keep(const struct target_stage *, struct ckpt_error *);
+void target_stage_drop(const struct target_stage *); /* nothing was written */
+bool target_has_paths(struct ckpt_store *);          /* its writes have a task_path */
 int target_open(struct target **out, const char *name, const struct target_config *,
 		struct ckpt_error *);
 int sql_target_possible(const struct store_name *, const struct ckpt_config *,

@@ -1,13 +1,12 @@
 /*
  * target_batch.c - rows on their way into a database, in batches of one transaction each.
  *
- * While a server works on one batch the next is made: a batch goes out in a thread of its own,
- * which alone has the connection until it is waited for. SQLite works in this process; its rows
- * go in as they come.
+ * While the database works on one batch the next is made: a batch goes out in a thread of its own,
+ * which alone has the connection until it is waited for.
  */
 #include "target_sql.h"
 
-#define BATCH_BYTES ((size_t)8 << 20)
+#define BATCH_BYTES ((size_t)4 << 20)
 #define BATCH_ROWS 4000
 
 int target_exec(struct sql_target *t, const char *sql, const struct cell *args,
@@ -110,9 +109,7 @@ static int wait_for_sender(struct sql_target *t)
 
 static int sql_begin(struct target *base)
 {
-	struct sql_target *t = sql_target_of(base);
-
-	return t->server ? 0 : target_told(t, begin(t));
+	return base->err->code; /* a transaction begins when there is something to send */
 }
 
 static int sql_commit(struct target *base)
@@ -122,7 +119,7 @@ static int sql_commit(struct target *base)
 
 	if (wait_for_sender(t) < 0)
 		return base->err->code;
-	if (!t->server || t->open || !t->spare) {
+	if (t->open || !t->spare) {
 		send_batch(t, full);
 		count(t);
 		return target_told(t, 0);
@@ -138,12 +135,35 @@ static int sql_commit(struct target *base)
 	return target_told(t, 0);
 }
 
+/* All rows are in: the file becomes what it is to be, and gets its name while it is still locked. */
+static int sql_keep(struct target *base)
+{
+	struct sql_target *t = sql_target_of(base);
+	static const char *const texts[] = { "DROP TABLE ckpt_migration", "COMMIT",
+		"PRAGMA journal_mode = WAL" }; /* as the savers make it */
+
+	if (!t->stage)
+		return base->err->code;
+	begin(t);
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+		target_exec(t, texts[i], NULL, 0);
+	t->open = false;
+	if (!t->own.code)
+		target_stage_keep(t->stage, &t->own);
+	put_close(t->put);
+	put_close(t->spare);
+	t->put = t->spare = NULL;
+	t->sql->base.backend->close(&t->sql->base);
+	t->sql = NULL;
+	return target_told(t, 0);
+}
+
 /* What SQLite wrote ahead goes into the file, so that the file alone can be moved. */
 static int sql_settle(struct target *base)
 {
 	struct sql_target *t = sql_target_of(base);
 
-	if (wait_for_sender(t) == 0 && !t->server)
+	if (wait_for_sender(t) == 0 && !t->server && !t->stage)
 		target_exec(t, "PRAGMA wal_checkpoint(TRUNCATE)", NULL, 0);
 	return target_told(t, 0);
 }
@@ -151,10 +171,14 @@ static int sql_settle(struct target *base)
 static int sql_finish(struct target *base)
 {
 	struct sql_target *t = sql_target_of(base);
-	struct conn *conn = t->sql->conn;
 	struct cell source = text_cell(t->source);
-	int rc = conn->driver->begin(conn);
+	struct conn *conn;
+	int rc;
 
+	if (!t->sql) /* forgotten when the file got its name */
+		return base->err->code;
+	conn = t->sql->conn;
+	rc = conn->driver->begin(conn);
 	if (rc >= 0)
 		rc = target_progress(t, "DELETE FROM @ WHERE source = $1", &source, 1);
 	if (rc >= 0)
@@ -168,31 +192,22 @@ static int sql_finish(struct target *base)
 
 /* ---- rows --------------------------------------------------------------------------------------- */
 
-/* SQLite's rows are in already, or they failed. */
-static int added(struct sql_target *t, int rc)
-{
-	return t->server ? rc : target_told(t, rc);
-}
-
 static int sql_checkpoint(struct target *base, const struct ckpt_checkpoint *c,
 		const struct convert_out *row, bool careful)
 {
-	return added(sql_target_of(base),
-			put_checkpoint(sql_target_of(base)->put, c, row, careful));
+	return put_checkpoint(sql_target_of(base)->put, c, row, careful);
 }
 
 static int sql_write(struct target *base, const struct ckpt_key *key,
 		const struct ckpt_write *w, bool careful)
 {
-	return added(sql_target_of(base),
-			put_write(sql_target_of(base)->put, key, w, careful));
+	return put_write(sql_target_of(base)->put, key, w, careful);
 }
 
 static int sql_blob(struct target *base, const struct ckpt_key *key,
 		const struct convert_blob *b, bool careful)
 {
-	return added(sql_target_of(base),
-			put_blob(sql_target_of(base)->put, key, b, careful));
+	return put_blob(sql_target_of(base)->put, key, b, careful);
 }
 
 /* The batch's rows that wait come after this, so they are not taken out again. */
@@ -261,6 +276,7 @@ const struct target_ops sql_target_ops = {
 	.full = sql_full,
 	.commit = sql_commit,
 	.settle = sql_settle,
+	.keep = sql_keep,
 	.finish = sql_finish,
 	.close = sql_target_close,
 };

@@ -209,6 +209,7 @@ static const struct target_ops dump_ops = {
 	.full = dump_full,
 	.commit = dump_commit,
 	.settle = dump_settle,
+	.keep = dump_finish,
 	.finish = dump_finish,
 	.close = dump_close,
 };

@@ -108,12 +108,30 @@ static int claim(struct sql_target *t, const struct target_config *config)
 
 /* Tables that are missing, what is known of those that are there, whose run this is: all in one
  * transaction, so that there is either all of it or nothing. */
+/* Locked until it is closed, and without a log: its pages are all new, so that a journal has next
+ * to nothing to hold, and each is written once. */
+static int begin_staged(struct sql_target *t)
+{
+	static const char *const texts[] = { "PRAGMA cache_size = -6144",
+		"PRAGMA journal_mode = TRUNCATE", "BEGIN EXCLUSIVE",
+		"PRAGMA locking_mode = EXCLUSIVE" };
+
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		if (target_exec(t, texts[i], NULL, 0) < 0)
+			return t->own.code;
+	}
+	return target_stage_ours(t->stage)
+	                       ? 0
+	                       : ckpt_fail(&t->own, CKPT_EBUSY,
+						 "another ckpt finished this migration");
+}
+
 static int prepare(struct sql_target *t, const struct target_config *config)
 {
 	struct conn *conn = t->sql->conn;
 	bool there;
 
-	if (conn->driver->begin(conn) < 0)
+	if ((t->stage ? begin_staged(t) : conn->driver->begin(conn)) < 0)
 		return t->own.code;
 	there = has_tables(t->sql, config->store->schema);
 	if (!there && !t->own.code)
@@ -147,10 +165,16 @@ int sql_target_open(struct target **out, const struct store_name *name,
 		return ckpt_fail(err, CKPT_ENOMEM, "out of memory");
 	t->base.ops = &sql_target_ops;
 	t->base.err = err;
-	if (sql_open_bare(&t->sql, name, config->store, SQL_CREATE, &t->own) == 0)
+	t->stage = config->stage;
+	if (t->stage)
+		target_stage_make(t->stage, &t->own);
+	if (!t->own.code && sql_open_bare(&t->sql, name, config->store, SQL_CREATE,
+					    &t->own) == 0)
 		prepare(t, config);
 	t->server = t->sql && t->sql->dialect == &postgres_dialect;
-	if (target_told(t, 0) == 0 && put_open(&t->put, t->sql, err) == 0 && t->server)
+	/* one thing after the other where somebody watches */
+	if (target_told(t, 0) == 0 && put_open(&t->put, t->sql, err) == 0 &&
+			!config->store->trace)
 		put_open(&t->spare, t->sql, err);
 	if (err->code) {
 		t->base.ops->close(&t->base);

@@ -14,9 +14,10 @@ struct sql_target {
 	struct target base;
 	struct ckpt_error own; /* of the connection: the thread's while one runs */
 	struct sql_store *sql;
-	struct put *put, *spare; /* rows that come; rows on their way, or none */
-	bool server, open;       /* a transaction is open in this thread */
-	bool taken;              /* by another run */
+	struct put *put, *spare;    /* rows that come; rows on their way, or none */
+	struct target_stage *stage; /* or NULL */
+	bool server, open;          /* a transaction is open in this thread */
+	bool taken;                 /* by another run */
 	pthread_t sender;
 	bool sending;
 	int64_t added[PUT_TABLES], bytes; /* of the batch on its way */

@@ -291,7 +291,7 @@ def full_disk(t, case, source, name, times, r):
     """A file system of its own that is too small; False if none can be mounted."""
     with tempfile.TemporaryDirectory(prefix="ckpt-full-") as folder:
         for _ in range(times):
-            kb = r.randrange(64, 3000)
+            kb = r.randrange(64, 2400)
             p = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=%dk" % kb, "tmpfs", folder],
                                capture_output=True)
             if p.returncode:
