@@ -75,7 +75,7 @@ _ckpt_file()
 
 _ckpt_commands()
 {
-	_ckpt_offer_all list show diff check migrate du help completion
+	_ckpt_offer_all list show diff check migrate du copy help completion
 }
 
 _ckpt_options()
@@ -87,6 +87,7 @@ _ckpt_options()
 	check) _ckpt_offer_all --thread ;;
 	migrate) _ckpt_offer_all --thread --where --dry-run --verify --verify-only --on-conflict --quarantine --with-store --encrypt-all --progress ;;
 	du) _ckpt_offer_all --by ;;
+	copy) _ckpt_offer_all --at --dry-run ;;
 	esac
 	_ckpt_offer_all --store --schema --layout --aes-key-file --lock-wait --json --ndjson --porcelain --quiet --verbose --color --time --no-pager --help --version
 }
@@ -130,6 +131,7 @@ _ckpt_value()
 	migrate:--quarantine) kind=file ;;
 	migrate:--progress) kind='words none plain' ;;
 	du:--by) kind='words thread ns channel type checkpoint' ;;
+	copy:--at) kind=checkpoint ;;
 	*:-s | *:--store) kind=file ;;
 	*:--schema) kind=none ;;
 	*:--layout) kind=none ;;
@@ -150,7 +152,8 @@ _ckpt_argument()
 	diff) kind=checkpoint ;;
 	migrate) kind=file ;;
 	du) kind=thread ;;
-	help) kind='words list show diff check migrate du help completion addresses dump environment exit-codes json layouts policies' ;;
+	copy) kind=thread ;;
+	help) kind='words list show diff check migrate du copy help completion addresses dump environment exit-codes json layouts policies' ;;
 	completion) kind='words bash zsh fish' ;;
 	esac
 }

@@ -48,7 +48,7 @@ function __ckpt_live
 end
 
 complete -c ckpt -f
-set -g __ckpt_with_value -s --store --schema --layout --aes-key-file --lock-wait --color --time --thread --thread-glob --ns --since --until --idle --where --run-id --source --step --status --changed --limit --sort --thread --checkpoint --ns --channel --path --max-value --thread --checkpoint --ns --against --channel --path --mask --thread --thread --where --verify --on-conflict --quarantine --progress --by
+set -g __ckpt_with_value -s --store --schema --layout --aes-key-file --lock-wait --color --time --thread --thread-glob --ns --since --until --idle --where --run-id --source --step --status --changed --limit --sort --thread --checkpoint --ns --channel --path --max-value --thread --checkpoint --ns --against --channel --path --mask --thread --thread --where --verify --on-conflict --quarantine --progress --by --at
 
 complete -c ckpt -n __ckpt_no_command -a list -d 'list threads, or the checkpoints of a thread'
 complete -c ckpt -n __ckpt_no_command -a show -d 'show one checkpoint: its values, channels and pending writes'
@@ -56,6 +56,7 @@ complete -c ckpt -n __ckpt_no_command -a diff -d 'what changed between two check
 complete -c ckpt -n __ckpt_no_command -a check -d 'look for what is wrong: checkpoints that do not load, lost references'
 complete -c ckpt -n __ckpt_no_command -a migrate -d 'copy a store into another one, without loss and with proof'
 complete -c ckpt -n __ckpt_no_command -a du -d 'what takes the room: bytes by thread, channel or type'
+complete -c ckpt -n __ckpt_no_command -a copy -d 'copy a thread, or its history up to a checkpoint, to a new id'
 complete -c ckpt -n __ckpt_no_command -a help -d 'read the manual of a command or a topic'
 complete -c ckpt -n __ckpt_no_command -a completion -d 'print the completion script of a shell'
 complete -c ckpt -s s -l store -r -F -d 'the store to read: file, URI or DSN (default: $CKPT_STORE)'
@@ -84,7 +85,7 @@ complete -c ckpt -n '__ckpt_using list' -l where -x -d 'only checkpoints whose m
 complete -c ckpt -n '__ckpt_using list' -l run-id -x -d 'only checkpoints of this run'
 complete -c ckpt -n '__ckpt_using list' -l source -x -d 'only checkpoints from input, loop, update or fork'
 complete -c ckpt -n '__ckpt_using list' -l step -x -d 'only checkpoints of this step'
-complete -c ckpt -n '__ckpt_using list' -l status -x -a 'finished interrupted answered failed runnable unknown' -d 'only checkpoints that stand so; this version knows unknown alone'
+complete -c ckpt -n '__ckpt_using list' -l status -x -a 'finished interrupted answered failed runnable unknown' -d 'only threads that stand so now, or checkpoints that stand so'
 complete -c ckpt -n '__ckpt_using list' -l head -d 'only branch heads'
 complete -c ckpt -n '__ckpt_using list' -l changed -x -d 'only where that value differs from the parent\'s'
 complete -c ckpt -n '__ckpt_using list' -s l -l long -d 'more columns; reads the rows, not only the index'
@@ -133,5 +134,8 @@ complete -c ckpt -n '__ckpt_using migrate' -l progress -x -a 'none plain' -d 'no
 complete -c ckpt -n '__ckpt_using migrate' -F
 complete -c ckpt -n '__ckpt_using du' -l by -x -a 'thread ns channel type checkpoint' -d 'one row for each (default: thread)'
 complete -c ckpt -n '__ckpt_using du' -k -a '(__ckpt_live thread)'
-complete -c ckpt -n '__ckpt_using help' -a 'list show diff check migrate du help completion addresses dump environment exit-codes json layouts policies'
+complete -c ckpt -n '__ckpt_using copy' -l at -x -k -a '(__ckpt_live checkpoint)' -d 'only its history up to this checkpoint'
+complete -c ckpt -n '__ckpt_using copy' -s n -l dry-run -d 'only tell what would be copied'
+complete -c ckpt -n '__ckpt_using copy' -k -a '(__ckpt_live thread)'
+complete -c ckpt -n '__ckpt_using help' -a 'list show diff check migrate du copy help completion addresses dump environment exit-codes json layouts policies'
 complete -c ckpt -n '__ckpt_using completion' -a 'bash zsh fish'
