@@ -16,8 +16,8 @@ struct drop_how {
 	int64_t hold; /* ns that a transaction may hold locks; 0: 50 ms on SQLite, 1 s elsewhere */
 	int64_t patience; /* ns that a batch comes again while others hold what it needs; 0: 10 s */
 	bool secure; /* overwrite what is freed (SQLite) */
-	/* called after each batch, outside a transaction; < 0 ends the run, which is not an error
-	   of the store; or NULL */
+	/* called after each batch, outside a transaction; < 0 ends the run and is its result, which
+	   is not an error of the store; or NULL */
 	int (*progress)(void *arg, int64_t done, int64_t all);
 	/* a namespace that was left out; or NULL */
 	void (*moved)(void *arg, const struct ckpt_key *);
