@@ -105,7 +105,7 @@ static bool is_called(struct finder *f, size_t roots, struct ckpt_view meta)
 	struct ckpt_view parents;
 	const struct row *root = NULL;
 
-	if (ckpt_value_member(&parents, CKPT_META_TYPE, meta, "parents") &&
+	if (ckpt_value_member(&parents, CKPT_LIT("json"), meta, "parents") &&
 			ckpt_meta_text(&id, parents, "") && !id.failed)
 		root = find(f, 0, roots, ckpt_buf_view(&id));
 	if (root && !f->step && ckpt_view_eq(root->id, f->at))
