@@ -78,7 +78,7 @@ const struct cmd cmd_copy = {
 	.size = sizeof(struct copy_opts),
 	.complete = COMPLETE_THREAD,
 	.needs_store = true,
-	.examples = "  ckpt copy order-7781 order-7781-test --dry-run   how much is "
+	.examples = "  ckpt copy chat-1 chat-1-test --dry-run   how much is "
 		    "it?\n",
 	.run = run,
 };

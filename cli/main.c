@@ -19,7 +19,7 @@
 #define TRIES 3
 
 const struct cmd *const commands[] = { &cmd_list, &cmd_show, &cmd_diff, &cmd_check,
-	&cmd_migrate, &cmd_du, &cmd_copy, &cmd_help, &cmd_completion, &cmd_doc, &cmd_complete,
+	&cmd_migrate, &cmd_du, &cmd_copy, &cmd_delete, &cmd_help, &cmd_completion, &cmd_doc, &cmd_complete,
 	NULL };
 
 const struct cmd *cmd_find(const char *name)

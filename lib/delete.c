@@ -1,0 +1,373 @@
+/*
+ * delete.c - what somebody named goes, without guards: whole threads with all they have.
+ *
+ * PostgreSQL: a thread is one transaction. SQLite: short transactions with room between them for
+ * live writers, so that a large thread takes many; subgraphs go before the root and newer
+ * checkpoints before older ones, so that whatever is left of it can be loaded.
+ */
+#include <inttypes.h>
+
+#include "copy.h"
+#include "drop_pace.h"
+#include "failpoint.h"
+
+struct victim {
+	struct ckpt_view thread;
+	bool blob; /* kept as BLOB */
+};
+
+struct ckpt_delete {
+	struct ckpt_store *store; /* while planning */
+	struct ckpt_error *err;
+	struct ckpt_delete_sum sum;
+	struct victim *victims;
+	size_t n;
+	/* while running */
+	struct edit *edit;
+	struct drop_pace pace;
+	const struct ckpt_config *config;
+	const struct ckpt_delete_how *how;
+	struct ckpt_receipt *gone;
+};
+
+/* ---- the look ------------------------------------------------------------------------------------- */
+
+static int count_checkpoints(
+		struct ckpt_store *store, const struct victim *v, int64_t *out)
+{
+	struct ckpt_pick pick = { .depth = CKPT_SPANS };
+	struct ckpt_checkpoint c;
+	struct ckpt_scan *scan;
+	int rc;
+
+	if (v) {
+		pick.key.thread = v->thread;
+		pick.key.blob = v->blob ? CKPT_BLOB_THREAD : 0;
+	}
+	rc = ckpt_scan_open(&scan, store, &pick);
+	while (rc >= 0 && (rc = ckpt_scan_next(scan, &c)) > 0)
+		*out += c.count;
+	ckpt_scan_close(scan);
+	return rc;
+}
+
+static int count_rows(struct ckpt_store *store, const struct victim *v,
+		enum ckpt_rows rows, int64_t *out)
+{
+	struct ckpt_pick pick = { .depth = CKPT_KEYS, .rows = rows };
+	struct ckpt_checkpoint c;
+	struct ckpt_scan *scan;
+	int rc;
+
+	pick.key.thread = v->thread;
+	pick.key.blob = v->blob ? CKPT_BLOB_THREAD : 0;
+	rc = ckpt_scan_open(&scan, store, &pick);
+	while (rc >= 0 && (rc = ckpt_scan_next(scan, &c)) > 0)
+		++*out;
+	ckpt_scan_close(scan);
+	return rc;
+}
+
+/* As TEXT, else as BLOB, which is a thread of its own. */
+static int find_thread(struct ckpt_delete *d, struct ckpt_view thread)
+{
+	bool text_only = sql_of(d->store)->dialect->text_keys;
+	struct victim *v = &d->victims[d->n];
+	struct ckpt_receipt *rows = &d->sum.rows;
+	char name[200];
+	int rc;
+
+	*v = (struct victim){ thread, false };
+	rc = copy_exists(sql_of(d->store), thread, false);
+	if (rc == 0 && !text_only) {
+		v->blob = true;
+		rc = copy_exists(sql_of(d->store), thread, true);
+	}
+	if (rc == 0) {
+		rc = ckpt_fail(d->err, CKPT_ENOTFOUND, "no thread '%s'",
+				ckpt_show_name(name, thread));
+		ckpt_hint(d->err, "nothing was deleted; see which there are: ckpt list");
+	}
+	for (size_t i = 0; i < d->n && rc > 0; i++)
+		if (ckpt_view_eq(d->victims[i].thread, thread))
+			return 0;
+	d->n++;
+	d->sum.threads++;
+	rc = rc < 0 ? rc : count_checkpoints(d->store, v, &rows->checkpoints);
+	rc = rc < 0 ? rc : count_rows(d->store, v, CKPT_WRITE_ROWS, &rows->writes);
+	return rc < 0 ? rc : count_rows(d->store, v, CKPT_BLOB_ROWS, &rows->blobs);
+}
+
+int ckpt_delete_plan(struct ckpt_delete **out, struct ckpt_store *store,
+		const struct ckpt_delete_want *want)
+{
+	struct ckpt_delete *d = calloc(1, sizeof(*d));
+	int rc;
+
+	*out = d;
+	if (!d)
+		return ckpt_fail(store->err, CKPT_ENOMEM, "out of memory");
+	d->store = store;
+	d->err = store->err;
+	rc = edit_possible(store);
+	d->victims = calloc(want->nthreads + 1, sizeof(*d->victims));
+	if (!d->victims)
+		rc = ckpt_fail(d->err, CKPT_ENOMEM, "out of memory");
+	for (size_t i = 0; i < want->nthreads && rc >= 0; i++)
+		rc = find_thread(d, want->threads[i]);
+	if (rc >= 0)
+		rc = count_checkpoints(store, NULL, &d->sum.all);
+	return rc < 0 ? rc : 0;
+}
+
+void ckpt_delete_about(const struct ckpt_delete *d, struct ckpt_delete_sum *out)
+{
+	*out = d->sum;
+}
+
+void ckpt_delete_free(struct ckpt_delete *d)
+{
+	if (d)
+		free(d->victims);
+	free(d);
+}
+
+/* ---- SQLite ---------------------------------------------------------------------------------------- */
+
+/* clang-format off: SQL reads best as it is broken here */
+/* $1 the thread, $2 a row of it */
+static const char newest_sql[] =
+		"SELECT rowid FROM {checkpoints} WHERE thread_id = $1 "
+		"ORDER BY thread_id DESC, checkpoint_ns DESC, checkpoint_id DESC LIMIT 1";
+static const char its_writes_sql[] = "DELETE FROM {writes} WHERE (thread_id, "
+				     "checkpoint_ns, checkpoint_id) = (SELECT "
+				     "thread_id, checkpoint_ns, checkpoint_id FROM "
+				     "{checkpoints} WHERE rowid = $2)";
+static const char checkpoint_sql[] = "DELETE FROM {checkpoints} WHERE rowid = $2";
+static const char strays_sql[] = "DELETE FROM {writes} WHERE rowid IN (SELECT rowid FROM "
+				 "{writes} WHERE thread_id = $1 "
+				 "LIMIT 100)";
+/* clang-format on */
+
+static int64_t newest(struct ckpt_delete *d, const struct cell *thread)
+{
+	struct cell row[1];
+	struct cursor *cur;
+	int64_t found = -1;
+
+	if (edit_query(&cur, d->edit, newest_sql, thread, 1) < 0)
+		return -1;
+	if (sql_next(cur, row, 1) > 0)
+		found = row[0].i;
+	sql_done(cur);
+	return found;
+}
+
+/* A little of the thread: 1, or 0 if nothing is left of it. */
+static int bite(struct ckpt_delete *d, const struct victim *v, struct ckpt_receipt *gone)
+{
+	struct cell args[2] = { sql_key_cell(v->thread, v->blob), { .kind = CELL_INT } };
+	bool writes = d->edit->sql->has_writes;
+	int n = 0;
+
+	args[1].i = newest(d, args);
+	if (d->err->code)
+		return d->err->code;
+	if (args[1].i >= 0) {
+		n = writes ? edit_exec(d->edit, its_writes_sql, args, 2) : 0;
+		gone->writes += n > 0 ? n : 0;
+		n = n < 0 ? n : edit_exec(d->edit, checkpoint_sql, args, 2);
+		gone->checkpoints += n > 0 ? n : 0;
+		return n < 0 ? n : 1;
+	}
+	n = writes ? edit_exec(d->edit, strays_sql, args, 1) : 0;
+	gone->writes += n > 0 ? n : 0;
+	return n;
+}
+
+static void add(struct ckpt_receipt *to, const struct ckpt_receipt *r)
+{
+	to->checkpoints += r->checkpoints;
+	to->writes += r->writes;
+	to->blobs += r->blobs;
+}
+
+static void tell(struct ckpt_delete *d)
+{
+	if (d->how->progress)
+		d->how->progress(d->how->arg, d->gone->checkpoints,
+				d->sum.rows.checkpoints);
+}
+
+static int stopped(struct ckpt_delete *d)
+{
+	if (!d->config->stop || !d->config->stop(d->config->arg))
+		return 0;
+	return ckpt_fail(d->err, CKPT_EINTERRUPTED,
+			"stopped by a signal; the store is consistent: the same again "
+			"finishes it");
+}
+
+static int sqlite_thread(struct ckpt_delete *d, const struct victim *v)
+{
+	int more = 1;
+
+	while (more > 0) {
+		struct ckpt_receipt gone = { 0 };
+
+		if (stopped(d) < 0 || pace_begin(&d->pace, d->edit) < 0)
+			return d->err->code;
+		do {
+			more = bite(d, v, &gone);
+		} while (more > 0 && pace_goes_on(&d->pace));
+		FAILPOINT("delete.commit.before");
+		if (more < 0 || edit_commit(d->edit) < 0)
+			return d->err->code;
+		FAILPOINT("delete.commit.after");
+		add(d->gone, &gone);
+		tell(d);
+		if (pace_between(&d->pace, d->edit) < 0)
+			return d->err->code;
+	}
+	return 0;
+}
+
+/* ---- PostgreSQL ------------------------------------------------------------------------------------ */
+
+/* Writers that put a version back while it is being deleted would find it there and leave it: they
+ * wait instead. Blobs first, as they lock them. */
+static int postgres_thread(struct ckpt_delete *d, const struct victim *v)
+{
+	const struct sql_store *s = d->edit->sql;
+	const struct cell thread = sql_key_cell(v->thread, false);
+	struct ckpt_receipt gone = { 0 };
+	const struct {
+		bool there;
+		const char *sql;
+		int64_t *count;
+	} tables[] = {
+		{ s->has_blobs, "LOCK TABLE {blobs} IN SHARE ROW EXCLUSIVE MODE", NULL },
+		{ true, "LOCK TABLE {checkpoints} IN SHARE ROW EXCLUSIVE MODE", NULL },
+		{ true, "DELETE FROM {checkpoints} WHERE thread_id = $1",
+				&gone.checkpoints },
+		{ s->has_writes, "DELETE FROM {writes} WHERE thread_id = $1",
+				&gone.writes },
+		{ s->has_blobs, "DELETE FROM {blobs} WHERE thread_id = $1", &gone.blobs },
+	};
+
+	if (stopped(d) < 0 || edit_begin(d->edit) < 0)
+		return d->err->code;
+	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++) {
+		int n = tables[i].there ? edit_exec(d->edit, tables[i].sql, &thread, 1)
+		                        : 0;
+
+		if (n < 0)
+			return n;
+		if (tables[i].count)
+			*tables[i].count = n;
+	}
+	if (edit_commit(d->edit) < 0)
+		return d->err->code;
+	add(d->gone, &gone);
+	tell(d);
+	return 0;
+}
+
+/* ---- nothing is left in the file ------------------------------------------------------------------ */
+
+static void note(const struct ckpt_delete *d, const char *line)
+{
+	if (d->config->note)
+		d->config->note(d->config->arg, line);
+}
+
+static int run_sql(struct ckpt_delete *d, const char *sql)
+{
+	int n = edit_exec(d->edit, sql, NULL, 0);
+
+	return n < 0 ? n : 0;
+}
+
+/* What older deletions left in free pages and in gaps of others is not known: the file is written
+ * anew. The log keeps old pages until all of it is in the file and nobody reads it any more. */
+static int sqlite_secure(struct ckpt_delete *d)
+{
+	struct cursor *cur;
+	struct cell row[1];
+	int rc = run_sql(d, "VACUUM");
+
+	rc = rc < 0 ? rc
+	            : edit_query(&cur, d->edit, "PRAGMA wal_checkpoint(TRUNCATE)", NULL,
+				      0);
+	if (rc < 0)
+		return rc;
+	rc = sql_next(cur, row, 1);
+	if (rc > 0 && row[0].i != 0) {
+		rc = ckpt_fail(d->err, CKPT_EINCOMPLETE,
+				"the rows are gone, but another process reads the store: "
+				"its log still holds old pages");
+		ckpt_hint(d->err, "they go when the application closes the store, or: "
+				  "ckpt delete --secure again");
+	}
+	sql_done(cur);
+	return rc < 0 ? rc : 0;
+}
+
+static int postgres_secure(struct ckpt_delete *d)
+{
+	static const char *const tables[] = { "VACUUM {checkpoints}", "VACUUM {writes}",
+		"VACUUM {blobs}" };
+	const struct sql_store *s = d->edit->sql;
+	const bool there[] = { true, s->has_writes, s->has_blobs };
+	int rc = 0;
+
+	for (size_t i = 0; i < 3 && rc == 0; i++)
+		rc = there[i] ? run_sql(d, tables[i]) : 0;
+	note(d, "the tables were vacuumed; PostgreSQL cannot be told to overwrite: bytes "
+		"stay "
+		"in pages until these are used again (VACUUM FULL writes the tables "
+		"anew), and "
+		"in its log, in replicas and in backups");
+	return rc;
+}
+
+/* ---- run ----------------------------------------------------------------------------------------------- */
+
+static int run(struct ckpt_delete *d)
+{
+	const struct drop_how pace = { .secure = d->how->secure };
+	bool server = d->edit->server;
+
+	if (!server && pace_start(&d->pace, d->edit, &pace) < 0)
+		return d->err->code;
+	/* a journal that is kept holds the pages as they were */
+	if (!server && d->how->secure && run_sql(d, "PRAGMA journal_size_limit=0") < 0)
+		return d->err->code;
+	for (size_t i = 0; i < d->n; i++) {
+		if ((server ? postgres_thread(d, &d->victims[i])
+			    : sqlite_thread(d, &d->victims[i])) < 0)
+			return d->err->code;
+	}
+	if (!server && pace_end(&d->pace, d->edit) < 0)
+		return d->err->code;
+	if (!d->how->secure)
+		return 0;
+	return server ? postgres_secure(d) : sqlite_secure(d);
+}
+
+int ckpt_delete_run(struct ckpt_delete *d, const char *store,
+		const struct ckpt_config *config, const struct ckpt_delete_how *how,
+		struct ckpt_receipt *out)
+{
+	const struct edit_want want = { .verb = "delete" };
+
+	*out = (struct ckpt_receipt){ 0 };
+	d->config = config;
+	d->how = how;
+	d->gone = out;
+	if (edit_open(&d->edit, store, config, &want, d->err) < 0)
+		return d->err->code;
+	run(d);
+	edit_close(d->edit);
+	return d->err->code;
+}
