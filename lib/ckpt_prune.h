@@ -45,6 +45,7 @@ struct ckpt_policy {
 	/* guards */
 	int64_t min_age, active_within; /* 0: off */
 	bool lose_interrupted, lose_heads;
+	bool lose_newest; /* also what the saver would load: not a policy, but a deletion */
 	int64_t now;
 	/* checkpoints newer than this stay, and do not count: CKPT_UNKNOWN: all count */
 	int64_t upto;
