@@ -83,6 +83,8 @@ struct cli {
 			verdict; /* of an answer that was given, but is not good: exit 8 */
 	int64_t now;             /* ns, taken once */
 	bool no_options;         /* "--" was given before the first argument */
+	char *const *words;      /* the whole command line, passwords and all */
+	int nwords;
 	const char *const *command; /* the words behind "--", of a command that runs them */
 	uint64_t core_limit; /* the soft limit of core files we were started with */
 };

@@ -19,7 +19,7 @@
 #define TRIES 3
 
 const struct cmd *const commands[] = { &cmd_list, &cmd_show, &cmd_diff, &cmd_check,
-	&cmd_migrate, &cmd_du, &cmd_copy, &cmd_delete, &cmd_help, &cmd_completion, &cmd_doc, &cmd_complete,
+	&cmd_migrate, &cmd_du, &cmd_prune, &cmd_copy, &cmd_delete, &cmd_help, &cmd_completion, &cmd_doc, &cmd_complete,
 	NULL };
 
 const struct cmd *cmd_find(const char *name)
@@ -468,6 +468,8 @@ int main(int argc, char **argv)
 
 	tidy_process(&cli);
 	words = take_words(&cli, argc, argv);
+	cli.words = words;
+	cli.nwords = words ? argc : 0;
 	rc = cli.err.code ? settle(&cli, CKPT_ENOMEM) : start(&cli, argc, words);
 	lost_reader = cli.out && cli.out->lost == EPIPE;
 	/* completion must never disturb the line that is being typed */

@@ -51,4 +51,91 @@ struct ckpt_policy {
 	int64_t upto;
 };
 
+/* ---- a plan ---------------------------------------------------------------------------------- */
+
+enum { CKPT_LOOK_SELECTED = 1, CKPT_LOOK_KEEP = 2 }; /* what `look` answers */
+
+struct ckpt_prune_space { /* what becomes of a namespace: of those that the scope covers */
+	struct ckpt_key key;       /* thread and ns */
+	int64_t keep, drop, bytes; /* bytes: of what is dropped */
+	int64_t why[CKPT_WHYS]; /* how many are kept for that reason; one may have more */
+};
+struct ckpt_prune_item {
+	struct ckpt_key key;
+	int64_t time;
+	bool drop;
+	uint32_t why;  /* bits; 0 if it is dropped */
+	int64_t bytes; /* what goes when it goes, or CKPT_UNKNOWN */
+};
+
+/* What a plan covers. Nothing said: everything. */
+struct ckpt_prune_scope {
+	const struct ckpt_view *threads; /* only these, sorted as bytes, each once */
+	size_t nthreads; /* CKPT_ENOTFOUND: one of them is not in the store */
+	bool nothing;    /* not even these: a list of names was empty */
+	bool (*thread)(void *arg, struct ckpt_view thread); /* or NULL: all */
+	bool (*keep_thread)(void *arg, struct ckpt_view thread);
+	int64_t shard, shards; /* 1-based, threads by hash; 0: all */
+	/* CKPT_LOOK_… of a checkpoint (META if `meta`, else LINKS); NULL: all are selected. Where
+	   threads go whole, one that has a selected checkpoint is selected. */
+	unsigned (*look)(void *arg, const struct ckpt_checkpoint *);
+	bool meta;
+	bool keeps;  /* what stays of the selection is noted, too: ckpt_prune_kept */
+	bool totals; /* count what the store has outside of `threads`, too */
+	/* Told thread by thread, in the order of keys; < 0 ends the planning. Or NULL. */
+	int (*space)(void *to, const struct ckpt_prune_space *);
+	int (*item)(void *to, const struct ckpt_prune_item *);
+	void (*progress)(void *to, int64_t done); /* checkpoints; or NULL */
+	void *to;
+	void *arg;
+};
+
+struct ckpt_prune_sum { /* what would go */
+	char id[64];    /* of the plan: 20261120T221900Z-9f2c41a75d0e3b68 */
+	int64_t checkpoints, writes, blobs, bytes;
+	int64_t threads_emptied, threads_skipped; /* skipped: active a moment ago */
+	int64_t stray_writes,
+			stray_blobs; /* policy.orphans; in writes, blobs and bytes, too */
+	int64_t kept;                /* checkpoints that were selected, and stay */
+	/* what the store has: with `shards` of that shard; with `threads` of these unless `totals` */
+	int64_t all_threads, all_checkpoints;
+	int64_t all_bytes; /* of what was looked at */
+	int64_t now;       /* the plan's clock */
+};
+
+struct ckpt_prune;
+/* Work out what a policy drops, in the store's snapshot; nothing is changed. policy.now is cut to
+ * whole seconds, CKPT_UNKNOWN is the store's clock; what is newer stays, and does not count: as `newer` where
+ * policy.upto is given, which says that a plan is repeated, else as `future`. */
+int ckpt_prune_plan(struct ckpt_prune **out, struct ckpt_store *,
+		const struct ckpt_policy *, const struct ckpt_prune_scope *);
+void ckpt_prune_about(const struct ckpt_prune *, struct ckpt_prune_sum *out);
+/* The clock a plan of that id was made by; false: it is no id of a plan. */
+bool ckpt_prune_time(int64_t *out, const char *id);
+/* Is this checkpoint among those that go, or (`kept`, scope.keeps) that stay? Cheap for keys that
+ * come in the order of keys, any number of times. < 0: a failure. */
+int ckpt_prune_has(struct ckpt_prune *, const struct ckpt_key *, bool kept);
+void ckpt_prune_free(struct ckpt_prune *);
+
+/* ---- doing it ---------------------------------------------------------------------------------- */
+
+struct ckpt_prune_how {
+	int64_t shard, shards; /* of the plan: shards work side by side */
+	bool secure;           /* overwrite what is freed (SQLite) */
+	/* after each batch; config->stop ends the run there. Or NULL */
+	void (*progress)(void *arg, int64_t done, int64_t all);
+	/* a namespace that was written to since, and was left out; or NULL */
+	void (*moved)(void *arg, const struct ckpt_key *);
+	void *arg;
+};
+struct ckpt_prune_done { /* rows that are gone, also after a failure */
+	int64_t checkpoints, writes, blobs;
+	int64_t moved; /* namespaces left out */
+};
+/* Delete what the plan says, in short transactions; the store must not be open for reading in
+ * this process. CKPT_EINTERRUPTED: between two batches; the same again finishes it. */
+int ckpt_prune_run(struct ckpt_prune *, const char *name, const struct ckpt_config *,
+		const struct ckpt_prune_how *, struct ckpt_prune_done *out,
+		struct ckpt_error *);
+
 #endif

@@ -1,0 +1,50 @@
+/*
+ * prune.h - the options of `ckpt prune`, and the border of its files: cmd_prune.c decides,
+ * prune_report.c tells.
+ */
+#ifndef CLI_PRUNE_H
+#define CLI_PRUNE_H
+
+#include <stdio.h>
+
+#include "policy.h"
+#include "progress.h"
+
+struct prune_opts {
+	struct rule_opts rules;
+	struct select_opts select;
+	struct guard_opts guards;
+	const char *max_delete, *archive, *expect, *vacuum;
+	int64_t idle, as_of;
+	int strategy, progress;
+	bool delete_threads, orphans, dry_run, list, yes;
+};
+
+struct report {
+	struct cli *cli;
+	const struct prune_opts *o;
+	const struct ckpt_policy *policy;
+	enum out_form form;
+	FILE *later; /* JSON: rows of checkpoints, which come behind those of threads */
+	bool rows;   /* one was written */
+	struct ckpt_buf buf, text;
+};
+
+struct outcome { /* of the run, for summary and people */
+	struct ckpt_prune_sum plan;
+	struct ckpt_prune_done done;
+	struct ckpt_space before, after;
+	bool ran; /* `done` and `after` count, not the plan */
+};
+
+int report_start(struct report *);
+int report_space(void *to, const struct ckpt_prune_space *);
+int report_item(void *to, const struct ckpt_prune_item *);
+/* The rows are through (also after a failure): what is known of the plan. */
+int report_plan(struct report *, const struct ckpt_prune_sum *);
+/* How to run what was only looked at. */
+void report_hint(struct report *, const struct ckpt_prune_sum *);
+int report_summary(struct report *, const struct outcome *);
+void report_free(struct report *);
+
+#endif

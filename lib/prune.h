@@ -1,0 +1,110 @@
+/*
+ * prune.h - the border between the files of pruning: prune.c goes through the threads of a store,
+ * prune_read.c reads one, prune_need.c finds out what its kept checkpoints need, prune_list.c
+ * looks keys up, prune_run.c deletes. Rules are plan.c's. Internal.
+ */
+#ifndef PRUNE_H
+#define PRUNE_H
+
+#include "backend.h"
+#include "doomed.h"
+#include "plan.h"
+
+struct hashes { /* of names; sorted and each once after hashes_sort */
+	uint64_t *v;
+	size_t n, cap;
+};
+int hashes_add(struct hashes *, uint64_t, struct ckpt_error *);
+void hashes_sort(struct hashes *);
+bool hashes_have(const struct hashes *, uint64_t); /* of sorted ones */
+
+struct want { /* the chain of a channel goes on through here */
+	struct want *next;
+	uint64_t channel;
+};
+
+struct fact { /* beside a plan_fact: what the planner need not know */
+	struct ckpt_view id, parent;
+	int64_t row; /* of the engine, or -1 */
+	int64_t own; /* bytes of its rows: container, metadata, writes */
+	size_t space;
+	int64_t writes;      /* rows */
+	bool blob;           /* the id is kept as BLOB */
+	bool sends;          /* its tasks made Sends */
+	bool asks, answered; /* as its writes look; counts for heads alone */
+	/* known once its payload was read */
+	bool read, opaque, js;
+	const uint64_t *stored, *bare; /* channels with a value, with a version alone */
+	size_t nstored, nbare;
+	struct want *wants;
+};
+
+struct space {                 /* beside a plan_space */
+	struct hashes written; /* channels that pending writes are for */
+	struct hashes delta;   /* channels that metadata counts as delta channels */
+	bool grown;            /* … since kept checkpoints were last asked about them */
+	int evidence;          /* of delta channels in any metadata: -1 unknown */
+	struct hashes live;    /* blobs that kept checkpoints name */
+	int64_t blobs, blob_bytes; /* rows that nothing kept names */
+	bool loses, keeps;         /* some; once the plan is closed */
+	bool mixed;                /* ids as TEXT and as BLOB: no order to rely on */
+};
+
+struct thread { /* at hand; everything about it is gone at the next one */
+	struct arena arena;
+	struct ckpt_key key; /* thread alone */
+	struct plan plan;
+	struct fact *facts;
+	struct space *spaces;
+	struct ckpt_key *keys; /* of spaces: thread and ns */
+	size_t capfacts, capspaces;
+	bool selected;       /* a checkpoint of it is */
+	struct hashes blobs; /* PostgreSQL: that hold a value, once they are asked for */
+	bool has_blobs;
+};
+
+struct ckpt_prune {
+	struct ckpt_store *store;
+	struct ckpt_error *err;
+	struct ckpt_policy policy;
+	const struct ckpt_prune_scope *scope; /* while planning */
+	struct thread t;
+	struct ckpt_prune_sum sum;
+	struct doomed *doomed, *kept;
+	/* policy.orphans: keys of no checkpoint; an id of a blob is the channel, its length as 4
+	   bytes in front, and the version */
+	struct doomed *stray_writes, *stray_blobs;
+	struct key_list *lists[2]; /* where looking up keys stands: doomed, kept */
+	bool future;               /* what is newer than the clock is named so */
+	uint64_t hash;
+	struct ckpt_buf key;
+};
+
+/* prune_read.c: the next checkpoint of the thread at hand; and all are there. */
+int prune_thread_start(struct ckpt_prune *, const struct ckpt_key *);
+int prune_thread_add(struct ckpt_prune *, const struct ckpt_checkpoint *);
+int prune_thread_ready(struct ckpt_prune *);
+void prune_thread_free(struct thread *);
+/* The fact of an id in a namespace, or SIZE_MAX. */
+size_t prune_find(const struct thread *, size_t space, struct ckpt_view id);
+
+/* prune_need.c: after plan_rank, until the plan is closed. */
+int prune_close(struct ckpt_prune *);
+/* Then: which blobs go with what goes. */
+int prune_count_blobs(struct ckpt_prune *);
+
+/* prune_list.c */
+int prune_hash(struct ckpt_prune *, char tag, const struct ckpt_key *);
+int prune_key_cmp(
+		const struct ckpt_key *, const struct ckpt_key *); /* the stores' order */
+void prune_list_free(struct key_list *);
+
+/* Is this thread in the scope? */
+bool prune_covers(const struct ckpt_prune *, struct ckpt_view thread);
+
+/* prune_stray.c: what belongs to no checkpoint: counted into the plan. */
+int prune_strays(struct ckpt_prune *);
+struct edit;
+int prune_drop_strays(struct ckpt_prune *, struct edit *, struct ckpt_prune_done *);
+
+#endif

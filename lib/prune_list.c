@@ -1,0 +1,130 @@
+/*
+ * prune_list.c - keys of a plan: the hash that names it, and looking up which of them a checkpoint
+ * is that comes by in the order of keys, as when an archive is written.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "prune.h"
+
+/* ---- the hash ------------------------------------------------------------------------------------ */
+
+static void add_part(struct ckpt_buf *to, struct ckpt_view v)
+{
+	const uint64_t n = v.n;
+
+	ckpt_buf_add(to, &n, sizeof(n));
+	ckpt_buf_add(to, v.p, v.n);
+}
+
+int prune_hash(struct ckpt_prune *p, char tag, const struct ckpt_key *key)
+{
+	const char head[2] = { tag, (char)key->blob };
+
+	p->key.n = 0;
+	ckpt_buf_add(&p->key, &p->hash, sizeof(p->hash));
+	ckpt_buf_add(&p->key, head, sizeof(head));
+	add_part(&p->key, key->thread);
+	add_part(&p->key, key->ns);
+	add_part(&p->key, key->id);
+	if (p->key.failed)
+		return ckpt_fail(p->err, CKPT_ENOMEM, "out of memory");
+	p->hash = ckpt_hash(ckpt_buf_view(&p->key));
+	return 0;
+}
+
+/* ---- looking up ------------------------------------------------------------------------------------ */
+
+struct key_list {
+	struct doomed *from;
+	struct doomed_item
+			item; /* the first that is not before the last key asked for … */
+	struct ckpt_key last; /* … this one, in `text` */
+	struct ckpt_buf text;
+	bool ended;
+};
+
+int prune_key_cmp(const struct ckpt_key *a, const struct ckpt_key *b)
+{
+	const struct ckpt_view x[3] = { a->thread, a->ns, a->id };
+	const struct ckpt_view y[3] = { b->thread, b->ns, b->id };
+
+	/* as stores order them: text before bytes */
+	for (unsigned i = 0; i < 3; i++) {
+		int d = (int)(a->blob >> i & 1) - (int)(b->blob >> i & 1);
+
+		d = d ? d : ckpt_view_cmp(x[i], y[i]);
+		if (d)
+			return d;
+	}
+	return 0;
+}
+
+static int step(struct key_list *l)
+{
+	int rc = doomed_next(l->from, &l->item);
+
+	l->ended = rc == 0;
+	return rc;
+}
+
+static bool remember(struct key_list *l, const struct ckpt_key *key)
+{
+	struct ckpt_view *part[3] = { &l->last.thread, &l->last.ns, &l->last.id };
+	const char *p;
+
+	l->text.n = 0;
+	ckpt_buf_add(&l->text, key->thread.p, key->thread.n);
+	ckpt_buf_add(&l->text, key->ns.p, key->ns.n);
+	ckpt_buf_add(&l->text, key->id.p, key->id.n);
+	ckpt_buf_add(&l->text, "", 1);
+	if (l->text.failed)
+		return false;
+	l->last = *key;
+	p = l->text.p;
+	for (int i = 0; i < 3; i++) {
+		part[i]->p = p;
+		p += part[i]->n;
+	}
+	return true;
+}
+
+static int list_new(struct key_list **out, struct doomed *from, struct ckpt_error *err)
+{
+	*out = calloc(1, sizeof(**out));
+	if (!*out)
+		return ckpt_fail(err, CKPT_ENOMEM, "out of memory");
+	(*out)->from = from;
+	return 0;
+}
+
+int ckpt_prune_has(struct ckpt_prune *p, const struct ckpt_key *key, bool kept)
+{
+	struct doomed *from = kept ? p->kept : p->doomed;
+	struct key_list *l = p->lists[kept];
+	int rc = 1;
+
+	if (!from)
+		return 0;
+	if (!l && list_new(&p->lists[kept], from, p->err) < 0)
+		return p->err->code;
+	l = p->lists[kept];
+	if (!l->last.thread.p || prune_key_cmp(key, &l->last) < 0) {
+		rc = doomed_rewind(from);
+		rc = rc < 0 ? rc : step(l);
+	}
+	while (rc >= 0 && !l->ended && prune_key_cmp(&l->item.key, key) < 0)
+		rc = step(l);
+	if (rc >= 0 && !remember(l, key))
+		rc = ckpt_fail(p->err, CKPT_ENOMEM, "out of memory");
+	if (rc < 0)
+		return rc;
+	return !l->ended && prune_key_cmp(&l->item.key, key) == 0;
+}
+
+void prune_list_free(struct key_list *l)
+{
+	if (l)
+		ckpt_buf_free(&l->text);
+	free(l);
+}

@@ -1,0 +1,429 @@
+/*
+ * prune_need.c - what kept checkpoints need to load as before: delta channels their chain of
+ * parents down to the stored value, checkpoints before v 4 the parent whose Sends they read.
+ *
+ * The database does not say which channels are delta channels. Any that has a version and no
+ * value may be one, if metadata counts it as such or pending writes for it lie in the namespace:
+ * then its chain stays, which at worst keeps too much. A chain goes from kept checkpoint to kept
+ * checkpoint, so that each is read once, whichever comes first.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "delta.h"
+#include "prune.h"
+#include "row.h"
+
+#define NO_CHANNEL 0 /* a chain that ends nowhere but at the root */
+
+/* ---- values that are kept apart --------------------------------------------------------------------- */
+
+static uint64_t blob_name(
+		size_t space, struct ckpt_view channel, struct ckpt_view version)
+{
+	const uint64_t pair[3] = { ckpt_hash(channel), ckpt_hash(version), space };
+
+	return ckpt_hash((struct ckpt_view){ pair, sizeof(pair) });
+}
+
+static size_t space_of(const struct thread *t, const struct ckpt_key *key)
+{
+	size_t i = 0;
+
+	while (i < t->plan.nspaces && !ckpt_view_eq(t->keys[i].ns, key->ns))
+		i++;
+	return i;
+}
+
+/* Which blobs the thread has; their bytes stay where they are. */
+static int read_blobs(struct ckpt_prune *p)
+{
+	struct thread *t = &p->t;
+	const struct ckpt_pick pick = {
+		.key = t->key, .depth = CKPT_KEYS, .rows = CKPT_BLOB_ROWS
+	};
+	struct ckpt_checkpoint c;
+	struct ckpt_scan *scan = NULL;
+	size_t space = 0;
+	int rc = 0;
+
+	t->has_blobs = true;
+	if (p->store->has_blobs)
+		rc = ckpt_scan_open(&scan, p->store, &pick);
+	while (scan && rc >= 0 && (rc = ckpt_scan_next(scan, &c)) > 0) {
+		const struct ckpt_value *v = &c.values[0];
+
+		if (space >= t->plan.nspaces ||
+				!ckpt_view_eq(t->keys[space].ns, c.key.ns))
+			space = space_of(t, &c.key);
+		if (!ckpt_view_eq(v->type, CKPT_LIT("empty")))
+			rc = hashes_add(&t->blobs,
+					blob_name(space, v->channel,
+							row_version(v->version)),
+					p->err);
+	}
+	ckpt_scan_close(scan);
+	hashes_sort(&t->blobs);
+	return rc < 0 ? rc : 0;
+}
+
+/* A null beside the container's other values is none; one in a blob is. */
+static bool is_stored(
+		const struct ckpt_prune *p, size_t space, const struct ckpt_value *v)
+{
+	if (v->type.p && !(v->place == CKPT_INLINE && p->store->inlines &&
+					 ckpt_view_eq(v->body, CKPT_LIT("null"))))
+		return true;
+	return p->t.has_blobs && v->version.p &&
+	       hashes_have(&p->t.blobs,
+			       blob_name(space, v->channel, row_version(v->version)));
+}
+
+/* ---- chains ----------------------------------------------------------------------------------------- */
+
+static bool among(const uint64_t *v, size_t n, uint64_t channel)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (v[i] == channel)
+			return true;
+	}
+	return false;
+}
+
+static bool is_wanted(const struct fact *f, uint64_t channel)
+{
+	for (const struct want *w = f->wants; w; w = w->next) {
+		if (w->channel == channel)
+			return true;
+	}
+	return false;
+}
+
+/* Keep the chain from `at` on, as far as is known where it leads. */
+static int follow(struct ckpt_prune *p, size_t at, uint64_t channel)
+{
+	struct thread *t = &p->t;
+
+	while (at != SIZE_MAX && !is_wanted(&t->facts[at], channel)) {
+		struct fact *f = &t->facts[at];
+		struct want *w = arena_take(&t->arena, sizeof(*w), p->err);
+
+		if (!w)
+			return p->err->code;
+		*w = (struct want){ f->wants, channel };
+		f->wants = w;
+		plan_keep(&t->plan, at,
+				channel == NO_CHANNEL ? CKPT_WHY_UNDECODABLE
+						      : CKPT_WHY_DELTA);
+		if (!f->read || (!f->opaque && among(f->stored, f->nstored, channel)))
+			return 0;
+		at = t->plan.facts[at].parent;
+	}
+	return 0;
+}
+
+/* The chains that wait at a checkpoint that was read just now. */
+static int go_on(struct ckpt_prune *p, size_t at)
+{
+	const struct fact *f = &p->t.facts[at];
+
+	for (const struct want *w = f->wants; w; w = w->next) {
+		if (!f->opaque && among(f->stored, f->nstored, w->channel))
+			continue;
+		if (follow(p, p->t.plan.facts[at].parent, w->channel) < 0)
+			return p->err->code;
+	}
+	return 0;
+}
+
+/* ---- one kept checkpoint ------------------------------------------------------------------------------- */
+
+struct counted {
+	struct ckpt_prune *p;
+	struct space *s;
+};
+
+static void add_counted(void *arg, struct ckpt_view channel)
+{
+	struct counted *c = arg;
+	uint64_t h = ckpt_hash(channel);
+
+	if (delta_is_internal(channel) || among(c->s->delta.v, c->s->delta.n, h))
+		return;
+	hashes_add(&c->s->delta, h, c->p->err);
+	c->s->grown = true;
+}
+
+static int read_values(
+		struct ckpt_prune *p, struct fact *f, const struct ckpt_checkpoint *c)
+{
+	struct thread *t = &p->t;
+	size_t n = c->nvalues, nstored = 0, nbare = 0;
+	uint64_t *both = arena_take(&t->arena, (n + 1) * sizeof(*both), p->err);
+
+	if (!both)
+		return p->err->code;
+	for (size_t i = 0; i < n; i++) {
+		const struct ckpt_value *v = &c->values[i];
+		bool stored = is_stored(p, f->space, v);
+
+		if (p->store->inlines && v->version.p &&
+				hashes_add(&t->spaces[f->space].live,
+						blob_name(f->space, v->channel,
+								row_version(v->version)),
+						p->err) < 0)
+			return p->err->code;
+		if (stored)
+			both[nstored++] = ckpt_hash(v->channel);
+		else if (v->version.p && !delta_is_internal(v->channel))
+			both[n - nbare++] = ckpt_hash(v->channel);
+	}
+	f->stored = both;
+	f->nstored = nstored;
+	f->bare = both + n + 1 - nbare;
+	f->nbare = nbare;
+	return 0;
+}
+
+/* Before v 4 the library looks for Sends among the writes of the parent in every namespace. */
+static void keep_sends(struct ckpt_prune *p, const struct ckpt_checkpoint *c)
+{
+	struct thread *t = &p->t;
+
+	if (!p->store->inlines || !row_wants_sends(c))
+		return;
+	for (size_t i = 0; i < t->plan.nspaces; i++) {
+		size_t at = prune_find(t, i, c->parent);
+
+		if (at != SIZE_MAX && t->facts[at].sends)
+			plan_keep(&t->plan, at, CKPT_WHY_SENDS);
+	}
+}
+
+/* Of a container that cannot be looked into only metadata tells whether there may be delta
+ * channels: LangGraph's own pruning goes by the same. */
+static int find_evidence(struct ckpt_prune *p, size_t at)
+{
+	struct thread *t = &p->t;
+	struct space *s = &t->spaces[at];
+	const struct ckpt_pick pick = { .key = t->keys[at], .depth = CKPT_META };
+	struct counted arg = { p, s };
+	struct ckpt_checkpoint c;
+	struct ckpt_view marked;
+	struct ckpt_scan *scan;
+	int rc = ckpt_scan_open(&scan, p->store, &pick);
+
+	s->evidence = 0;
+	while (rc >= 0 && (rc = ckpt_scan_next(scan, &c)) > 0) {
+		if (!delta_counters(c.meta, add_counted, &arg) ||
+				ckpt_value_member(&marked, CKPT_LIT("json"), c.meta,
+						"delta_writes_versioned"))
+			s->evidence = 1;
+	}
+	ckpt_scan_close(scan);
+	s->evidence |= s->delta.n > 0;
+	return rc < 0 ? rc : p->err->code;
+}
+
+static int read_fact(struct ckpt_prune *p, size_t at, const struct ckpt_checkpoint *c)
+{
+	struct thread *t = &p->t;
+	struct fact *f = &t->facts[at];
+	struct space *s = &t->spaces[f->space];
+	struct counted arg = { p, s };
+	struct ckpt_view marked;
+
+	f->read = true;
+	f->opaque = c->opaque.p || c->broken_why || c->lock == CKPT_SHUT;
+	f->js = ckpt_writer(c) == CKPT_JS &&
+	        !ckpt_value_member(&marked, CKPT_LIT("json"), c->meta,
+				"delta_writes_versioned");
+	delta_counters(c->meta, add_counted, &arg);
+	if (p->err->code || read_values(p, f, c) < 0)
+		return p->err->code;
+	keep_sends(p, c);
+	if (f->opaque && s->evidence < 0 && find_evidence(p, f->space) < 0)
+		return p->err->code;
+	if (f->opaque && s->evidence > 0 &&
+			follow(p, t->plan.facts[at].parent, NO_CHANNEL) < 0)
+		return p->err->code;
+	s->grown = true;
+	return go_on(p, at);
+}
+
+/* ---- reading ---------------------------------------------------------------------------------------- */
+
+static int read_one(struct ckpt_prune *p, size_t at)
+{
+	struct thread *t = &p->t;
+	const struct fact *f = &t->facts[at];
+	struct ckpt_pick pick = {
+		.key = t->keys[f->space], .depth = CKPT_VALUES, .apart = true
+	};
+	struct ckpt_checkpoint c;
+	struct ckpt_scan *scan;
+	int rc;
+
+	pick.key.id = f->id;
+	pick.key.blob |= f->blob ? CKPT_BLOB_ID : 0;
+	rc = ckpt_scan_one(&scan, p->store, &pick, &c);
+	if (rc > 0)
+		rc = read_fact(p, at, &c);
+	ckpt_scan_close(scan);
+	return rc < 0 ? rc : 0;
+}
+
+/* Are most of those from `at` on to the end of the namespace kept? Then they come in one go. */
+static bool is_dense(const struct thread *t, size_t at, size_t end)
+{
+	size_t kept = 0;
+
+	for (size_t i = at; i < end; i++)
+		kept += t->plan.facts[i].why && !t->facts[i].read;
+	return kept > 4 && kept * 2 > end - at && !t->spaces[t->facts[at].space].mixed;
+}
+
+static int read_range(struct ckpt_prune *p, size_t at, size_t end)
+{
+	struct thread *t = &p->t;
+	struct ckpt_pick pick = { .key = t->keys[t->facts[at].space],
+		.from = t->facts[at].id,
+		.depth = CKPT_VALUES,
+		.apart = true };
+	struct ckpt_checkpoint c;
+	struct ckpt_scan *scan;
+	int rc;
+
+	pick.key.blob |= t->facts[at].blob ? CKPT_BLOB_ID : 0;
+	rc = ckpt_scan_open(&scan, p->store, &pick);
+	while (rc >= 0 && at < end && (rc = ckpt_scan_next(scan, &c)) > 0) {
+		while (at < end && ckpt_view_cmp(t->facts[at].id, c.key.id) < 0)
+			at++;
+		if (at < end && ckpt_view_eq(t->facts[at].id, c.key.id) &&
+				t->plan.facts[at].why && !t->facts[at].read)
+			rc = read_fact(p, at, &c);
+	}
+	ckpt_scan_close(scan);
+	return rc < 0 ? rc : 0;
+}
+
+static int read_kept(struct ckpt_prune *p, size_t at)
+{
+	struct thread *t = &p->t;
+	const struct plan_space *s = &t->plan.spaces[t->facts[at].space];
+	size_t first = at, end = s->first + s->count;
+
+	if (t->facts[at].read)
+		return 0;
+	if (p->store->inlines && !t->has_blobs && read_blobs(p) < 0)
+		return p->err->code;
+	/* the oldest kept one of a run that ends with the newest */
+	while (first > s->first && t->plan.facts[first - 1].why &&
+			!t->facts[first - 1].read)
+		first--;
+	return is_dense(t, first, end) ? read_range(p, first, end) : read_one(p, at);
+}
+
+/* ---- until nothing is open ------------------------------------------------------------------------------ */
+
+/* Now that more is known of the namespace: chains of the channels without a value. */
+static int ask_again(struct ckpt_prune *p, size_t at)
+{
+	struct thread *t = &p->t;
+	const struct plan_space *ps = &t->plan.spaces[at];
+	struct space *s = &t->spaces[at];
+
+	s->grown = false;
+	for (size_t i = ps->first; i < ps->first + ps->count; i++) {
+		const struct fact *f = &t->facts[i];
+		size_t parent = t->plan.facts[i].parent;
+
+		for (size_t k = 0; f->read && k < f->nbare; k++) {
+			if ((hashes_have(&s->written, f->bare[k]) ||
+					    among(s->delta.v, s->delta.n, f->bare[k])) &&
+					follow(p, parent, f->bare[k]) < 0)
+				return p->err->code;
+		}
+		/* older JavaScript wrote to channels that had no version yet */
+		for (size_t k = 0; f->read && f->js && k < s->delta.n; k++) {
+			if (!among(f->stored, f->nstored, s->delta.v[k]) &&
+					follow(p, parent, s->delta.v[k]) < 0)
+				return p->err->code;
+		}
+	}
+	return 0;
+}
+
+int prune_close(struct ckpt_prune *p)
+{
+	struct thread *t = &p->t;
+	bool more = true;
+	size_t at;
+
+	while (more) {
+		more = false;
+		while (plan_open(&t->plan, &at)) {
+			more = true;
+			if (read_kept(p, at) < 0)
+				return p->err->code;
+		}
+		for (size_t i = 0; i < t->plan.nspaces; i++) {
+			if (t->spaces[i].grown && ask_again(p, i) < 0)
+				return p->err->code;
+		}
+	}
+	return p->err->code;
+}
+
+/* ---- what goes along ------------------------------------------------------------------------------------ */
+
+/* What became of each namespace; does any lose something? */
+static bool look_back(struct thread *t)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < t->plan.nfacts; i++) {
+		struct space *s = &t->spaces[t->facts[i].space];
+
+		s->loses |= !t->plan.facts[i].why;
+		s->keeps |= t->plan.facts[i].why != 0;
+		any |= s->loses;
+	}
+	for (size_t i = 0; i < t->plan.nspaces; i++)
+		hashes_sort(&t->spaces[i].live);
+	return any;
+}
+
+static bool blob_goes(const struct thread *t, size_t space, const struct ckpt_value *v)
+{
+	const struct space *s = &t->spaces[space];
+
+	return s->loses &&
+	       !(s->keeps && hashes_have(&s->live,
+					     blob_name(space, v->channel,
+							     row_version(v->version))));
+}
+
+int prune_count_blobs(struct ckpt_prune *p)
+{
+	struct thread *t = &p->t;
+	const struct ckpt_pick pick = {
+		.key = t->key, .depth = CKPT_LINKS, .rows = CKPT_BLOB_ROWS, .sizes = true
+	};
+	struct ckpt_checkpoint c;
+	struct ckpt_scan *scan = NULL;
+	size_t space;
+	int rc = 0;
+
+	if (look_back(t) && p->store->has_blobs)
+		rc = ckpt_scan_open(&scan, p->store, &pick);
+	while (scan && rc >= 0 && (rc = ckpt_scan_next(scan, &c)) > 0) {
+		space = space_of(t, &c.key);
+		if (space >= t->plan.nspaces || !blob_goes(t, space, &c.values[0]))
+			continue;
+		t->spaces[space].blobs++;
+		t->spaces[space].blob_bytes += c.blobs_all;
+	}
+	ckpt_scan_close(scan);
+	return rc < 0 ? rc : 0;
+}

@@ -1,0 +1,279 @@
+/*
+ * prune_stray.c - rows that belong to no checkpoint, for --orphans: writes without their
+ * checkpoint, blobs that no checkpoint names. Such rows may be ahead of a checkpoint that is being
+ * written: what may still get one is left alone. drop_strays.c deletes them.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "prune.h"
+#include "row.h"
+
+struct head { /* the newest checkpoint of a namespace */
+	struct ckpt_view ns, id;
+	bool blob_ns;
+	struct ckpt_view most; /* digits of its greatest version, once asked for */
+	bool asked;
+};
+
+struct stray {
+	struct ckpt_prune *p;
+	struct doomed *to;
+	struct arena arena; /* of the thread at hand */
+	struct ckpt_view thread;
+	unsigned blob;
+	struct head *heads;
+	size_t nheads, cap;
+	bool covered, quiet;   /* quiet: not written to a moment ago */
+	struct ckpt_buf space; /* noted last */
+	struct ckpt_buf id;    /* of a blob */
+};
+
+static int64_t ago(const struct ckpt_policy *policy, int64_t age)
+{
+	int64_t t;
+
+	return __builtin_sub_overflow(policy->now, age, &t) ? CKPT_UNKNOWN : t;
+}
+
+/* ---- the thread at hand ----------------------------------------------------------------------- */
+
+static int add_head(struct stray *s, const struct ckpt_key *key)
+{
+	const struct ckpt_policy *policy = &s->p->policy;
+	int64_t time = ckpt_time_of_id(key->id);
+	struct head *more;
+
+	if (s->nheads == s->cap) {
+		s->cap = s->cap ? s->cap * 2 : 16;
+		more = realloc(s->heads, s->cap * sizeof(*more));
+		if (!more)
+			return ckpt_fail(s->p->err, CKPT_ENOMEM, "out of memory");
+		s->heads = more;
+	}
+	s->heads[s->nheads++] =
+			(struct head){ .ns = arena_copy(&s->arena, key->ns, s->p->err),
+				.id = arena_copy(&s->arena, key->id, s->p->err),
+				.blob_ns = key->blob & CKPT_BLOB_NS };
+	if (policy->active_within &&
+			(time == CKPT_UNKNOWN ||
+					time > ago(policy, policy->active_within)))
+		s->quiet = false;
+	return s->p->err->code;
+}
+
+static int turn(struct stray *s, const struct ckpt_key *key)
+{
+	struct ckpt_prune *p = s->p;
+	const struct ckpt_prune_scope *scope = p->scope;
+	struct ckpt_pick pick = { .depth = CKPT_HEADS };
+	struct ckpt_checkpoint c;
+	struct ckpt_scan *scan;
+	int rc;
+
+	if (s->thread.p && ckpt_view_eq(s->thread, key->thread) &&
+			s->blob == (key->blob & CKPT_BLOB_THREAD))
+		return 0;
+	arena_reset(&s->arena);
+	s->thread = arena_copy(&s->arena, key->thread, p->err);
+	s->blob = key->blob & CKPT_BLOB_THREAD;
+	s->nheads = 0;
+	s->quiet = true;
+	s->covered = prune_covers(p, key->thread) &&
+	             !(scope->keep_thread && scope->keep_thread(scope->arg, key->thread));
+	if (p->err->code || !s->covered)
+		return p->err->code;
+	pick.key.thread = s->thread;
+	pick.key.blob = s->blob;
+	rc = ckpt_scan_open(&scan, p->store, &pick);
+	while (rc >= 0 && (rc = ckpt_scan_next(scan, &c)) > 0)
+		rc = add_head(s, &c.key);
+	ckpt_scan_close(scan);
+	return rc < 0 ? rc : 0;
+}
+
+static struct head *head_of(const struct stray *s, const struct ckpt_key *key)
+{
+	for (size_t i = 0; i < s->nheads; i++) {
+		if (ckpt_view_eq(s->heads[i].ns, key->ns) &&
+				s->heads[i].blob_ns == !!(key->blob & CKPT_BLOB_NS))
+			return &s->heads[i];
+	}
+	return NULL;
+}
+
+static bool is_selected(const struct stray *s, const struct ckpt_checkpoint *c)
+{
+	const struct ckpt_prune_scope *scope = s->p->scope;
+
+	return s->covered && s->quiet &&
+	       (!scope->look || scope->look(scope->arg, c) & CKPT_LOOK_SELECTED);
+}
+
+/* ---- which go ----------------------------------------------------------------------------------- */
+
+/* Its checkpoint may come yet if it would be the newest, or is young. */
+static bool write_goes(const struct stray *s, const struct ckpt_key *key)
+{
+	const struct ckpt_policy *policy = &s->p->policy;
+	int64_t time = ckpt_time_of_id(key->id);
+	const struct head *h = head_of(s, key);
+
+	if (h ? ckpt_view_cmp(key->id, h->id) > 0 : time == CKPT_UNKNOWN)
+		return false;
+	if (time == CKPT_UNKNOWN)
+		return !policy->min_age;
+	return time <= ago(policy, policy->min_age);
+}
+
+/* The whole number a version begins with, without zeros in front; NULL: it begins with none. */
+static struct ckpt_view leading(struct ckpt_view version)
+{
+	const char *p = version.p;
+	size_t from = 0, n;
+
+	for (n = 0; n < version.n && p[n] >= '0' && p[n] <= '9'; n++)
+		;
+	if (!n)
+		return (struct ckpt_view){ NULL, 0 };
+	while (from + 1 < n && p[from] == '0')
+		from++;
+	return (struct ckpt_view){ p + from, n - from };
+}
+
+static int number_cmp(struct ckpt_view a, struct ckpt_view b)
+{
+	return a.n != b.n ? (a.n < b.n ? -1 : 1) : ckpt_view_cmp(a, b);
+}
+
+static int ask_head(struct stray *s, struct head *h)
+{
+	struct ckpt_pick pick = { .key = { s->thread, h->ns, h->id, s->blob },
+		.depth = CKPT_VALUES,
+		.apart = true };
+	struct ckpt_checkpoint c;
+	struct ckpt_scan *scan;
+	int rc;
+
+	h->asked = true;
+	pick.key.blob |= h->blob_ns ? CKPT_BLOB_NS : 0;
+	rc = ckpt_scan_one(&scan, s->p->store, &pick, &c);
+	for (size_t i = 0; rc > 0 && i < c.nvalues; i++) {
+		struct ckpt_view n = leading(row_version(c.values[i].version));
+
+		if (n.p && (!h->most.p || number_cmp(n, h->most) > 0))
+			h->most = arena_copy(&s->arena, n, s->p->err);
+	}
+	ckpt_scan_close(scan);
+	return rc < 0 ? rc : s->p->err->code;
+}
+
+/* 1: no checkpoint that is on its way can name it. */
+static int blob_goes(
+		struct stray *s, const struct ckpt_key *key, const struct ckpt_value *v)
+{
+	struct head *h = head_of(s, key);
+	struct ckpt_view n = leading(row_version(v->version));
+
+	if (!h || !n.p)
+		return 0;
+	if (!h->asked && ask_head(s, h) < 0)
+		return s->p->err->code;
+	return h->most.p && number_cmp(n, h->most) <= 0;
+}
+
+/* ---- noting ------------------------------------------------------------------------------------- */
+
+static int note(struct stray *s, const struct ckpt_key *key, struct ckpt_view id)
+{
+	const struct doomed_space space = { .key = *key, .newest = CKPT_LIT("") };
+	struct ckpt_buf name = { 0 };
+	int rc = 0;
+
+	ckpt_buf_add(&name, &key->blob, sizeof(key->blob));
+	ckpt_buf_add(&name, &key->thread.n, sizeof(key->thread.n));
+	ckpt_buf_add(&name, key->thread.p, key->thread.n);
+	ckpt_buf_add(&name, key->ns.p, key->ns.n);
+	if (name.failed)
+		rc = ckpt_fail(s->p->err, CKPT_ENOMEM, "out of memory");
+	else if (!ckpt_view_eq(ckpt_buf_view(&name), ckpt_buf_view(&s->space)))
+		rc = doomed_space(s->to, &space);
+	ckpt_buf_free(&s->space);
+	s->space = name;
+	return rc < 0 ? rc : doomed_add(s->to, id, key->blob & CKPT_BLOB_ID, -1);
+}
+
+static int take_write(struct stray *s, const struct ckpt_checkpoint *c)
+{
+	struct ckpt_prune *p = s->p;
+
+	if (!write_goes(s, &c->key))
+		return 0;
+	p->sum.stray_writes++;
+	p->sum.writes++;
+	p->sum.bytes += c->writes_size;
+	return prune_hash(p, 'w', &c->key) < 0 ? p->err->code
+	                                       : note(s, &c->key, c->key.id);
+}
+
+static int take_blob(struct stray *s, const struct ckpt_checkpoint *c)
+{
+	struct ckpt_prune *p = s->p;
+	const struct ckpt_value *v = &c->values[0];
+	struct ckpt_view version = row_version(v->version);
+	struct ckpt_key key = c->key;
+	const uint32_t n = (uint32_t)v->channel.n;
+	int rc = blob_goes(s, &key, v);
+
+	if (rc <= 0)
+		return rc;
+	p->sum.stray_blobs++;
+	p->sum.blobs++;
+	p->sum.bytes += c->blobs_all;
+	s->id.n = 0;
+	ckpt_buf_add(&s->id, &n, sizeof(n));
+	ckpt_buf_add(&s->id, v->channel.p, v->channel.n);
+	ckpt_buf_add(&s->id, version.p, version.n);
+	if (s->id.failed)
+		return ckpt_fail(p->err, CKPT_ENOMEM, "out of memory");
+	key.id = ckpt_buf_view(&s->id);
+	return prune_hash(p, 'b', &key) < 0 ? p->err->code : note(s, &key, key.id);
+}
+
+static int scan(struct stray *s, enum ckpt_rows rows)
+{
+	const struct ckpt_pick pick = {
+		.rows = rows, .depth = CKPT_LINKS, .sizes = true
+	};
+	struct ckpt_checkpoint c;
+	struct ckpt_scan *scan;
+	int rc = ckpt_scan_open(&scan, s->p->store, &pick);
+
+	s->space.n = 0;
+	while (rc >= 0 && (rc = ckpt_scan_next(scan, &c)) > 0) {
+		rc = turn(s, &c.key);
+		if (rc < 0 || !is_selected(s, &c))
+			continue;
+		rc = rows == CKPT_STRAY_WRITES ? take_write(s, &c) : take_blob(s, &c);
+	}
+	ckpt_scan_close(scan);
+	return rc < 0 ? rc : 0;
+}
+
+int prune_strays(struct ckpt_prune *p)
+{
+	struct stray s = { .p = p };
+	int rc = doomed_new(&p->stray_writes, p->err);
+
+	rc = rc < 0 ? rc : doomed_new(&p->stray_blobs, p->err);
+	s.to = p->stray_writes;
+	rc = rc < 0 ? rc : scan(&s, CKPT_STRAY_WRITES);
+	s.to = p->stray_blobs;
+	if (rc >= 0 && p->store->has_blobs)
+		rc = scan(&s, CKPT_STRAY_BLOBS);
+	arena_free(&s.arena);
+	free(s.heads);
+	ckpt_buf_free(&s.space);
+	ckpt_buf_free(&s.id);
+	return rc;
+}
