@@ -31,6 +31,9 @@ struct backend {
 	int (*open)(struct ckpt_store **out, const char *where, const char *shown,
 			const struct ckpt_config *, struct ckpt_error *);
 	int (*about)(struct ckpt_store *, struct ckpt_about *out);
+	/* The same store for another thread, in the same snapshot; it is closed first, not ended.
+	   0 and NULL where there can be none. NULL: never */
+	int (*twin)(struct ckpt_store **out, struct ckpt_store *, struct ckpt_error *);
 	/* NULL: none of it can be told */
 	int (*space)(struct ckpt_store *, struct ckpt_space *out);
 	int (*scan)(struct ckpt_scan **out, struct ckpt_store *,

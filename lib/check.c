@@ -95,43 +95,47 @@ int check_tell(struct check *c, enum check_code code, const struct ckpt_key *key
 /* ---- keys ------------------------------------------------------------------------------------ */
 
 /* Two MiB of them; a store with more is asked for its strays in its own language. Two keys of the
- * same hash would hide a stray write: one chance in 2^64 for each two. */
-enum { KEY_SLOTS = 1 << 18 };
+ * same hash would hide a stray write: one chance in 2^62 for each two. */
+enum { KEYS_MOST = KEY_SLOTS / 8 * 7, KEY_FLAGS = KEY_CHECKPOINT | KEY_WRITE };
 
 static uint64_t hash_key(const struct ckpt_key *k)
 {
 	uint64_t h = ckpt_hash(k->thread) * 31 + ckpt_hash(k->ns);
 
-	h = h * 31 + ckpt_hash(k->id) + k->blob;
-	return h ? h : 1;
+	h = h * 31 + ckpt_hash(k->id) + ((uint64_t)k->blob << 2);
+	h &= ~(uint64_t)KEY_FLAGS;
+	return h ? h : 4;
 }
 
-static uint64_t *key_slot(const struct check *c, uint64_t hash)
+static void keep_key(struct check *c, uint64_t hash, uint64_t flag)
 {
-	size_t i = hash & (KEY_SLOTS - 1);
+	struct check_keys *k = c->keys;
+	size_t i = hash >> 2 & (KEY_SLOTS - 1);
+	uint64_t have = 0;
 
-	while (c->keys[i] && c->keys[i] != hash)
-		i = (i + 1) & (KEY_SLOTS - 1);
-	return &c->keys[i];
-}
-
-void check_keep_key(struct check *c, const struct ckpt_key *key)
-{
-	uint64_t hash = hash_key(key), *slot;
-
-	if (c->many_keys)
+	if (atomic_load_explicit(&k->n, memory_order_relaxed) >= KEYS_MOST)
 		return;
-	slot = key_slot(c, hash);
-	c->nkeys += !*slot;
-	*slot = hash;
-	c->many_keys = c->nkeys > KEY_SLOTS / 8 * 7;
+	/* somebody else may take the free slot: then it is looked at again */
+	while (!atomic_compare_exchange_strong(&k->slots[i], &have, hash | flag)) {
+		if ((have & ~(uint64_t)KEY_FLAGS) == hash) {
+			if (!(have & flag))
+				atomic_fetch_or(&k->slots[i], flag);
+			return;
+		}
+		i = (i + 1) & (KEY_SLOTS - 1);
+		have = 0;
+	}
+	atomic_fetch_add(&k->n, 1);
 }
 
-bool check_has_key(const struct check *c, const struct ckpt_key *key)
+/* Is there a write without its checkpoint? True also where there are too many keys to tell. */
+static bool any_stray(const struct check_keys *k)
 {
-	uint64_t hash = hash_key(key);
+	bool stray = k->n >= KEYS_MOST;
 
-	return *key_slot(c, hash) == hash;
+	for (size_t i = 0; i < KEY_SLOTS && !stray; i++)
+		stray = (k->slots[i] & KEY_FLAGS) == KEY_WRITE;
+	return stray;
 }
 
 /* ---- blobs, in step with the namespaces -------------------------------------------------------- */
@@ -236,7 +240,7 @@ static int take_checkpoint(struct check *c, const struct ckpt_checkpoint *row)
 		rc = space_end(c);
 		rc = rc < 0 ? rc : space_begin(c, &row->key);
 	}
-	check_keep_key(c, &row->key);
+	keep_key(c, hash_key(&row->key), KEY_CHECKPOINT);
 	rc = rc < 0 ? rc : check_checkpoint(c, row);
 	rc = rc < 0 ? rc : space_add(c, row);
 	c->opt->checked++;
@@ -262,7 +266,10 @@ static int page_found(struct check *c, const struct ckpt_key *key)
 /* Row by row, as the index has them, from behind those that were read. */
 static int one_by_one(struct check *c, int64_t done)
 {
-	const struct ckpt_pick keys = { .key.thread = c->thread, .depth = CKPT_KEYS };
+	const struct ckpt_pick keys = { .key.thread = c->thread,
+		.thread_from = c->from,
+		.thread_upto = c->upto,
+		.depth = CKPT_KEYS };
 	struct ckpt_checkpoint key, row;
 	struct ckpt_scan *scan, *one;
 	int rc = ckpt_scan_open(&scan, c->store, &keys);
@@ -279,7 +286,7 @@ static int one_by_one(struct check *c, int64_t done)
 			rc = take_checkpoint(c, &row);
 		ckpt_scan_close(one);
 		if (rc < 0 && page_damaged(c)) {
-			check_keep_key(c, &key.key);
+			keep_key(c, hash_key(&key.key), KEY_CHECKPOINT);
 			c->opt->checked++;
 			rc = page_found(c, &key.key);
 		}
@@ -288,11 +295,13 @@ static int one_by_one(struct check *c, int64_t done)
 	return rc;
 }
 
-static int all_checkpoints(struct check *c)
+int check_checkpoints(struct check *c)
 {
-	const struct ckpt_pick pick = {
-		.key.thread = c->thread, .depth = CKPT_VALUES, .apart = true
-	};
+	const struct ckpt_pick pick = { .key.thread = c->thread,
+		.thread_from = c->from,
+		.thread_upto = c->upto,
+		.depth = CKPT_VALUES,
+		.apart = true };
 	int64_t before = c->opt->checked;
 	struct ckpt_checkpoint row;
 	struct ckpt_scan *scan;
@@ -310,7 +319,7 @@ static int all_checkpoints(struct check *c)
 	return rc;
 }
 
-static int all_writes(struct check *c)
+int check_writes(struct check *c)
 {
 	struct ckpt_pick pick = {
 		.key.thread = c->thread, .rows = CKPT_WRITE_ROWS, .depth = CKPT_VALUES
@@ -320,8 +329,12 @@ static int all_writes(struct check *c)
 	int rc = ckpt_scan_open(&scan, c->store, &pick);
 
 	while (rc >= 0 && (rc = ckpt_scan_next(scan, &row)) > 0) {
-		if (!c->strays)
-			c->strays = c->many_keys || !check_has_key(c, &row.key);
+		uint64_t hash = hash_key(&row.key);
+
+		/* those of one checkpoint lie together */
+		if (hash != c->last_key)
+			keep_key(c, hash, KEY_WRITE);
+		c->last_key = hash;
 		rc = check_write(c, &row);
 	}
 	ckpt_scan_close(scan);
@@ -341,16 +354,24 @@ static int open_blobs(struct check *c)
 	return rc < 0 || !c->apart ? rc : blob_next(c);
 }
 
-static int check_part(struct check *c)
+static int check_alone(struct check *c)
 {
 	int rc = open_blobs(c);
 
-	rc = rc < 0 ? rc : all_checkpoints(c);
+	rc = rc < 0 ? rc : check_checkpoints(c);
 	rc = rc < 0 ? rc : take_blobs(c, true);
 	ckpt_scan_close(c->blobs);
 	c->blobs = NULL;
-	rc = rc < 0 ? rc : all_writes(c);
-	rc = rc < 0 ? rc : check_stray(c);
+	return rc < 0 ? rc : check_writes(c);
+}
+
+static int check_part(struct check *c)
+{
+	int rc = check_team(c);
+
+	if (rc == 0)
+		rc = check_alone(c);
+	rc = rc < 0 ? rc : check_stray(c, any_stray(c->keys));
 	return rc < 0 || !(c->locked || c->pickled) ? rc : check_types(c);
 }
 
@@ -382,6 +403,15 @@ static int check_whole(struct check *c)
 	return rc;
 }
 
+void check_release(struct check *c)
+{
+	space_free(&c->space);
+	ckpt_buf_free(&c->detail);
+	ckpt_buf_free(&c->roots);
+	ckpt_buf_free(&c->roots_of);
+	free(c->judge);
+}
+
 int ckpt_check(struct ckpt_store *store, struct ckpt_check *opt)
 {
 	struct check c = { .store = store, .opt = opt, .now = ckpt_now() };
@@ -390,7 +420,7 @@ int ckpt_check(struct ckpt_store *store, struct ckpt_check *opt)
 	c.apart = delta_inlines(store);
 	c.limits = c.apart ? postgres_limits : sqlite_limits;
 	c.judge = malloc(sizeof(*c.judge));
-	c.keys = calloc(KEY_SLOTS, sizeof(*c.keys));
+	c.keys = calloc(1, sizeof(*c.keys));
 	opt->count[0] = opt->count[1] = opt->count[2] = opt->checked = 0;
 	if (!c.judge || !c.keys)
 		rc = check_no_memory(&c);
@@ -400,11 +430,7 @@ int ckpt_check(struct ckpt_store *store, struct ckpt_check *opt)
 		c.thread = opt->nthreads ? opt->threads[i] : (struct ckpt_view){ 0 };
 		rc = check_part(&c);
 	}
-	space_free(&c.space);
-	ckpt_buf_free(&c.detail);
-	ckpt_buf_free(&c.roots);
-	ckpt_buf_free(&c.roots_of);
-	free(c.judge);
+	check_release(&c);
 	free(c.keys);
 	return rc < 0 ? rc : 0;
 }

@@ -1,10 +1,13 @@
 /*
  * check.h - what the files of the check share: check.c walks over the store, check_row.c judges
  * single rows, check_space.c collects one namespace, check_links.c and check_value.c say what is
- * wrong with it, check_stray.c looks at rows nobody claims and at encryption. Internal.
+ * wrong with it, check_stray.c looks at rows nobody claims and at encryption, check_team.c lets
+ * several threads do so. Internal.
  */
 #ifndef CHECK_H
 #define CHECK_H
+
+#include <stdatomic.h>
 
 #include "backend.h"
 #include "crypt.h"
@@ -125,10 +128,20 @@ struct check_limits { /* bytes beyond which a row is near what its engine can ho
 	size_t row, json;
 };
 
+/* Hashes of the keys of checkpoints and of writes, open addressing: of each its high bits, and
+ * whose key it is; 0: free. Threads share it. */
+enum { KEY_CHECKPOINT = 1, KEY_WRITE = 2 };
+enum { KEY_SLOTS = 1 << 18 };
+struct check_keys {
+	_Atomic uint64_t slots[KEY_SLOTS];
+	_Atomic uint32_t n;
+};
+
 struct check {
 	struct ckpt_store *store;
 	struct ckpt_check *opt;
-	struct ckpt_view thread; /* NULL: all */
+	struct ckpt_view thread;      /* NULL: all */
+	struct ckpt_bound from, upto; /* of threads */
 	struct check_limits limits;
 	int64_t now;
 	bool apart;           /* values have rows of their own */
@@ -138,9 +151,8 @@ struct check {
 	struct judge *judge;
 	struct ckpt_buf detail;
 	struct space space;
-	uint64_t *keys; /* hashes of the keys of checkpoints, open addressing; 0: free */
-	size_t nkeys;
-	bool many_keys, strays; /* too many to remember; a write has none of them */
+	struct check_keys *keys;
+	uint64_t last_key; /* of the write before */
 	struct ckpt_buf roots; /* ids of the thread's root namespace, each behind its length */
 	struct ckpt_buf roots_of;
 	struct ckpt_scan *blobs; /* goes along with the namespaces */
@@ -154,9 +166,13 @@ int check_tell(struct check *, enum check_code, const struct ckpt_key *,
 		__attribute__((format(printf, 5, 6)));
 int check_no_memory(struct check *);
 
-/* Remember the key of a checkpoint, and ask for that of a write. */
-void check_keep_key(struct check *, const struct ckpt_key *);
-bool check_has_key(const struct check *, const struct ckpt_key *);
+/* The walks over all that `thread` and the bounds mean. */
+int check_checkpoints(struct check *);
+int check_writes(struct check *);
+/* Both by several threads. 1: done; 0: there can be but one, nothing was done. */
+int check_team(struct check *);
+/* What a walk has taken for itself. */
+void check_release(struct check *);
 
 /* ---- check_row.c: one row, judged by itself ---- */
 int check_checkpoint(struct check *, const struct ckpt_checkpoint *);
@@ -197,7 +213,7 @@ int check_same(struct check *, const struct ckpt_checkpoint *, const struct ckpt
 
 /* ---- check_stray.c ---- */
 int check_caller(struct check *);
-int check_stray(struct check *);
+int check_stray(struct check *, bool writes);
 int check_types(struct check *);
 
 #endif

@@ -300,11 +300,11 @@ static int stray_blobs(struct check *c, struct head *h)
 	return rc < 0 ? rc : 0;
 }
 
-int check_stray(struct check *c)
+int check_stray(struct check *c, bool writes)
 {
 	struct head h = { 0 };
 	/* the shallow saver keeps the writes of the checkpoint before, whose row it replaced */
-	int rc = !c->strays || c->store->shallow ? 0 : stray_writes(c, &h);
+	int rc = !writes || c->store->shallow ? 0 : stray_writes(c, &h);
 
 	if (rc >= 0 && c->apart)
 		rc = stray_blobs(c, &h);

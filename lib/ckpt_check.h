@@ -30,6 +30,9 @@ struct ckpt_finding {
 struct ckpt_check {
 	const struct ckpt_view *threads; /* these only; none: all */
 	size_t nthreads;
+	/* How many threads may read; 0: as many as are worth it. `found`, and the store's `stop`,
+	   are only called by the caller's, and in an order that does not depend on it. */
+	unsigned jobs;
 	/* Called as things are found; anything but 0 ends the check with that code. */
 	int (*found)(void *arg, const struct ckpt_finding *);
 	void *arg;

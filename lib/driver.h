@@ -38,6 +38,9 @@ struct driver {
 			const struct cell *args, size_t nargs);
 	int (*next)(struct cursor *, struct cell *cells, size_t ncells); /* 1, 0, < 0 */
 	void (*done)(struct cursor *); /* NULL is fine */
+	/* A second connection, for another thread, that sees what the first one sees; it must be
+	   closed first and is not settled. 0 and NULL where that cannot be shown. NULL: never. */
+	int (*twin)(struct conn **out, struct conn *, struct ckpt_error *);
 	/* End the snapshot: CKPT_EBUSY if the store changed while it was read without locks. */
 	int (*settle)(struct conn *);
 	void (*close)(struct conn *);

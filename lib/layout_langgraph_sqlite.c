@@ -64,8 +64,10 @@ const struct layout layout_langgraph_sqlite = {
 	.spread = "WITH span AS (SELECT (SELECT min(rowid) FROM {checkpoints}) AS a, "
 		  "(SELECT max(rowid) FROM {checkpoints}) AS z), "
 		  "step(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM step WHERE i < 499) "
-		  "SELECT thread_id, sum(500 + coalesce(length(checkpoint), 0)) FROM step, span "
+		  /* the limit keeps the grouping from taking containers along */
+		  "SELECT t, sum(w) FROM (SELECT thread_id AS t, 500 + "
+		  "coalesce(length(checkpoint), 0) AS w FROM step, span "
 		  "JOIN {checkpoints} AS c ON c.rowid = (SELECT rowid FROM {checkpoints} WHERE "
-		  "rowid >= span.a + (span.z - span.a + 1) * step.i / 500 LIMIT 1) "
+		  "rowid >= span.a + (span.z - span.a + 1) * step.i / 500 LIMIT 1) LIMIT 500) "
 		  "GROUP BY 1 ORDER BY 1",
 };

@@ -69,6 +69,33 @@ static int sql_open(struct ckpt_store **out, const struct sql_engine *engine,
 	return 0;
 }
 
+/* What was found out about the tables is shared; a key's cipher has a state, and statements are
+ * traced in order: then one thread has to do. */
+static int sql_twin(
+		struct ckpt_store **out, struct ckpt_store *store, struct ckpt_error *err)
+{
+	const struct sql_store *s = sql_of(store);
+	struct sql_store *twin;
+
+	*out = NULL;
+	if (store->crypt || !s->conn->driver->twin)
+		return 0;
+	twin = malloc(sizeof(*twin));
+	if (!twin)
+		return ckpt_fail(err, CKPT_ENOMEM, "out of memory");
+	*twin = *s;
+	twin->arena = (struct arena){ 0 };
+	twin->base.err = err;
+	twin->base.stop = NULL;
+	twin->base.name = strdup(store->name);
+	s->conn->driver->twin(&twin->conn, s->conn, err);
+	if (twin->base.name && twin->conn)
+		*out = &twin->base;
+	else
+		sql_close(&twin->base);
+	return err->code;
+}
+
 static int sqlite_open(struct ckpt_store **out, const char *where, const char *shown,
 		const struct ckpt_config *config, struct ckpt_error *err)
 {
@@ -121,6 +148,7 @@ static int sql_end(struct ckpt_store *store)
 const struct backend sqlite_backend = {
 	.name = "sqlite",
 	.open = sqlite_open,
+	.twin = sql_twin,
 	.about = sql_about,
 	.space = sql_space,
 	.scan = sql_scan,
@@ -135,6 +163,7 @@ const struct backend sqlite_backend = {
 const struct backend postgres_backend = {
 	.name = "postgresql",
 	.open = postgres_open,
+	.twin = sql_twin,
 	.about = sql_about,
 	.space = sql_space,
 	.scan = sql_scan,

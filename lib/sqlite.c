@@ -231,6 +231,33 @@ static int sqlite_open(struct conn **out, const char *where,
 	return 0;
 }
 
+/* Opened as the first was, without another look: to close the file would drop its locks. */
+static int sqlite_twin(struct conn **out, struct conn *conn, struct ckpt_error *err)
+{
+	const struct sqlite_conn *first = sqlite_conn_of(conn);
+	struct sqlite_conn *c = sqlite3_threadsafe() ? calloc(1, sizeof(*c)) : NULL;
+	bool good;
+
+	*out = NULL;
+	if (!c)
+		return 0;
+	c->base.driver = &sqlite_driver;
+	c->base.err = err;
+	c->file = first->file;
+	c->file.uri = strdup(first->file.uri);
+	c->file.path = strdup(first->file.path);
+	c->file.shown = strdup(first->file.shown);
+	good = c->file.uri && c->file.path && c->file.shown &&
+	       sqlite3_open_v2(c->file.uri, &c->db, c->file.flags, NULL) == SQLITE_OK &&
+	       harden(c) == 0 && begin(c) == 0 && sqlite_file_newest(&c->file);
+	*err = (struct ckpt_error){ 0 };
+	if (good)
+		*out = &c->base;
+	else
+		sqlite_close(&c->base);
+	return 0;
+}
+
 static sqlite3_stmt *take_idle(struct sqlite_conn *c, const char *sql)
 {
 	for (size_t i = 0; i < SQLITE_IDLE; i++) {
@@ -386,6 +413,7 @@ const struct driver sqlite_driver = {
 	.query = sqlite_query,
 	.next = sqlite_next,
 	.done = sqlite_done,
+	.twin = sqlite_twin,
 	.settle = sqlite_settle,
 	.close = sqlite_close,
 	.open_write = sqlite_open_write,

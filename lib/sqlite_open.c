@@ -57,7 +57,8 @@ static bool same_witness(const struct sqlite_witness *a, const struct sqlite_wit
 
 static struct sqlite_file witnesses(const char *path)
 {
-	return (struct sqlite_file){ .db = look(path, ""),
+	return (struct sqlite_file){ .looked = ckpt_now(),
+		.db = look(path, ""),
 		.wal = look(path, "-wal"),
 		.journal = look(path, "-journal") };
 }
@@ -68,6 +69,37 @@ bool sqlite_file_unchanged(const struct sqlite_file *f)
 
 	return same_witness(&f->db, &now.db) && same_witness(&f->wal, &now.wal) &&
 	       same_witness(&f->journal, &now.journal);
+}
+
+/* Times of files are only as fine as the kernel's tick: what was written shortly before the look
+ * may have been written again after it. */
+static bool is_old(const struct sqlite_file *f, const struct sqlite_witness *w)
+{
+	const int64_t ticks = 50000000;
+
+	return (int64_t)w->st.st_mtim.tv_sec * 1000000000 + w->st.st_mtim.tv_nsec <
+	       f->looked - ticks;
+}
+
+static bool is_empty(const struct sqlite_witness *w)
+{
+	return !w->there || w->st.st_size == 0;
+}
+
+/* Beside a journal the lock of a reader keeps writers out. Beside a log a commit adds to it, or
+ * begins it anew after its pages went into the file. */
+bool sqlite_file_newest(const struct sqlite_file *f)
+{
+	struct sqlite_file now = witnesses(f->path);
+
+	if (f->how == SQLITE_QUIET)
+		return sqlite_file_unchanged(f);
+	if (!f->wal_format)
+		return true;
+	if (!same_witness(&f->db, &now.db) || !is_old(f, &f->db))
+		return false;
+	return (is_empty(&f->wal) && is_empty(&now.wal)) ||
+	       (same_witness(&f->wal, &now.wal) && is_old(f, &f->wal));
 }
 
 /* As SQLite sees it: a journal that is done with is empty, or begins with a zero. */

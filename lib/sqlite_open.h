@@ -27,6 +27,7 @@ struct sqlite_file {
 	char *uri;
 	int flags;
 	bool wal_format;
+	int64_t looked; /* when the witnesses were called */
 	enum sqlite_how how;
 	struct sqlite_witness db, wal, journal;
 };
@@ -66,6 +67,8 @@ int sqlite_commit(struct conn *);
 /* Look at the file (before any connection exists in this process) and decide. */
 int sqlite_file_decide(struct sqlite_file *out, const char *path, struct ckpt_error *);
 bool sqlite_file_unchanged(const struct sqlite_file *);
+/* With a read of it going on: is the state that is read still the newest? */
+bool sqlite_file_newest(const struct sqlite_file *);
 bool sqlite_hot_journal(const struct sqlite_file *);
 void sqlite_hint_journal(const struct sqlite_file *, struct ckpt_error *);
 void sqlite_file_release(struct sqlite_file *);
