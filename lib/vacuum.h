@@ -30,6 +30,7 @@ struct vacuum_sum {
  * is: `why` says what would do it. */
 int vacuum_run(struct edit *, const struct vacuum_how *, struct vacuum_sum *out);
 int vacuum_run_sqlite(struct edit *, const struct vacuum_how *, struct vacuum_sum *out);
+int vacuum_run_postgres(struct edit *, const struct vacuum_how *, struct vacuum_sum *out);
 
 /*
  * Drop what is on the list and give the room back, at the cost of what stays: its rows are copied
