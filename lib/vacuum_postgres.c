@@ -37,14 +37,14 @@ static int64_t look_up(struct work *w, const char *sql, const struct cell *args,
 	struct cursor *cur = NULL;
 	struct cell row = { 0 };
 	int64_t found = -1;
-	char name[120];
+	char name[200];
 
 	if (edit_begin(w->e) == 0 && edit_query(&cur, w->e, sql, args, n) == 0 &&
 			sql_next(cur, &row, 1) > 0) {
 		found = row.i;
 		if (row.kind == CELL_TEXT)
 			snprintf(w->out->why, sizeof(w->out->why),
-					"VACUUM is for the owner of table '%s'",
+					"VACUUM is for the owner of table '%.120s'",
 					ckpt_show_name(name, row.v));
 	}
 	sql_done(cur);

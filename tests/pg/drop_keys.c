@@ -3,14 +3,16 @@
  * thread ns newest whole whole_thread, then `i` id for each. Prints what went and, on the first
  * line of standard error, what failed; the exit status is the library's code, positive.
  *
- *	drop_keys STORE [SHARD SHARDS [HOLD_MS [PATIENCE_MS]]] <KEYS
+ *	drop_keys STORE [SHARD SHARDS [HOLD_MS [PATIENCE_MS [plain|full]]]] <KEYS
+ *
+ * With the last word VACUUM comes afterwards, and a line: way, bytes before, after, why.
  */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "drop.h"
+#include "vacuum.h"
 
 static char *field(void)
 {
@@ -76,6 +78,16 @@ static int64_t number(char **argv, int argc, int at)
 	return argc > at ? strtoll(argv[at], NULL, 10) : 0;
 }
 
+static void vacuum(struct edit *edit, const char *way)
+{
+	struct vacuum_how how = { .full = strcmp(way, "full") == 0 };
+	struct vacuum_sum sum;
+
+	if (vacuum_run_postgres(edit, &how, &sum) == 0)
+		printf("vacuum %d %" PRId64 " %" PRId64 " %s\n", (int)sum.way, sum.before,
+				sum.after, sum.why);
+}
+
 int main(int argc, char **argv)
 {
 	struct ckpt_error err = { 0 };
@@ -93,6 +105,8 @@ int main(int argc, char **argv)
 	if (argc > 1 && doomed_new(&list, &err) == 0 && read_keys(list) == 0 &&
 			edit_open(&edit, argv[1], &config, &want, &err) == 0)
 		drop_run(edit, list, &how, &sum);
+	if (edit && argc > 6 && !err.code)
+		vacuum(edit, argv[6]);
 	printf("%" PRId64 " %" PRId64 " %" PRId64 " %" PRId64 "\n", sum.checkpoints,
 			sum.writes, sum.blobs, sum.moved);
 	if (err.code)
