@@ -76,6 +76,7 @@ enum ckpt_depth {   /* how deep a scan reads; each includes those above it */
 struct ckpt_checkpoint {
 	struct ckpt_key key;    /* HEADS, SPANS: id is the greatest of its namespace */
 	struct ckpt_view first; /* SPANS: the smallest id */
+	int64_t row; /* pick.locate: where SQLite finds it (rowid); -1: elsewhere */
 	int64_t count;          /* SPANS: checkpoints in this thread and namespace */
 
 	struct ckpt_view parent; /* LINKS; NULL for a root */
@@ -211,6 +212,7 @@ struct ckpt_pick {
 	              channels, nor sizes: those of the values as they were stored */
 	bool writes; /* pending writes too; their bodies only with VALUES */
 	bool sizes;  /* sizes too; PostgreSQL has to unpack rows for them */
+	bool locate; /* WHOLE, STORED: `row` too */
 	bool newest; /* "descending" as the saver's own database orders ids */
 	bool descending;
 	int64_t limit; /* 0: none */

@@ -277,7 +277,8 @@ static int scan_threads(struct walk *w, const struct ckpt_key *key)
 	struct ckpt_prune *p = w->p;
 	struct ckpt_pick pick = { .depth = p->scope->meta ? CKPT_META : CKPT_LINKS,
 		.writes = true,
-		.sizes = true };
+		.sizes = true,
+		.locate = true };
 	struct ckpt_checkpoint c;
 	struct ckpt_scan *scan;
 	int rc;

@@ -260,7 +260,7 @@ int prune_thread_add(struct ckpt_prune *p, const struct ckpt_checkpoint *c)
 	out = &t->plan.facts[t->plan.nfacts++];
 	space->count++;
 	*f = (struct fact){ .id = arena_copy(&t->arena, c->key.id, p->err),
-		.row = -1,
+		.row = p->store->backend == &sqlite_backend ? c->row : -1,
 		.own = own_bytes(c),
 		.space = t->plan.nspaces - 1,
 		.blob = c->key.blob & CKPT_BLOB_ID };

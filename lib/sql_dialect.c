@@ -17,6 +17,7 @@ const struct sql_dialect sqlite_dialect = {
 		  "AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY name",
 	.by_bytes = "",
 	.encoding = "PRAGMA encoding",
+	.row = "rowid",
 	.as_stored = " NOT INDEXED",
 	.pages = { "PRAGMA page_count", "PRAGMA freelist_count", "PRAGMA page_size",
 			"PRAGMA database_list" },

@@ -22,6 +22,7 @@ struct sql_dialect {
 	bool sizes_unpack;     /* the length of a row's value costs unpacking it */
 	const char *by_bytes; /* makes an order one of bytes, "" where it always is … */
 	const char *encoding; /* … if this says UTF-8; or NULL */
+	const char *row; /* column that tells where a row lies, in every index; or NULL */
 	const char *as_stored; /* behind a table: no index, its rows as they lie */
 	/* One row: bytes of the tables $1 to $4 with all that is theirs, of which reclaimable. */
 	const char *space;

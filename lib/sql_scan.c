@@ -151,8 +151,10 @@ static void add_rows(struct ckpt_buf *b, const struct sql_scan *s,
 {
 	bool stored = s->pick.rows == CKPT_STORED;
 
-	for (size_t i = 0; i < s->ncols; i++)
+	for (size_t i = 0; i < cols_at[s->pick.depth]; i++)
 		ckpt_buf_addf(b, "%s%s", i ? ", " : "SELECT ", col_of(s, store, i));
+	if (s->located)
+		ckpt_buf_addf(b, ", %s", store->dialect->row);
 	ckpt_buf_addf(b, " FROM %s%s", store->checkpoints,
 			stored && sql_lies(&s->pick) ? store->dialect->as_stored : "");
 	sql_within(b, store, store->layout->key, &s->pick);
@@ -164,7 +166,9 @@ static int compose(struct sql_scan *s, const struct sql_store *store)
 {
 	struct ckpt_buf b = { 0 };
 
-	s->ncols = cols_at[s->pick.depth];
+	s->located = s->pick.locate && store->dialect->row &&
+	             s->pick.rows <= CKPT_STORED && s->pick.depth >= CKPT_KEYS;
+	s->ncols = cols_at[s->pick.depth] + s->located;
 	if (s->bare)
 		sql_bare_compose(&b, s);
 	else if (s->pick.rows > CKPT_STORED)
@@ -356,6 +360,7 @@ static int fill(struct sql_scan *s, const struct cell *row, struct ckpt_checkpoi
 
 	*out = (struct ckpt_checkpoint){ 0 };
 	sql_fill_key(s, row, 3, out);
+	out->row = s->located ? row[s->ncols - 1].i : -1;
 	out->time = ckpt_time_of_id(out->key.id);
 	if (depth == CKPT_SPANS) {
 		out->first = sql_text(&s->arena, &row[3], store->base.err);

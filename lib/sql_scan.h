@@ -22,7 +22,8 @@ struct sql_scan {
 	uint64_t seen, steps; /* of seeking: a namespace by its hash, and how many came */
 	struct cell at[2];
 	bool started, same_thread;
-	bool bare; /* pick.bare, where it can be had */
+	bool bare;    /* pick.bare, where it can be had */
+	bool located; /* pick.locate, likewise: the last cell of a checkpoint */
 	/* row kinds: the one row of the step */
 	struct ckpt_write write;
 	struct ckpt_value value;
