@@ -3,7 +3,7 @@
  *
  * convert.c drives and checks names and writes; convert_split.c takes a container apart,
  * convert_join.c puts one together, convert_version.c knows which version has which value.
- * convert_json.c writes and checks JSON, convert_pack.c makes msgpack of it. Internal.
+ * convert_json.c writes and checks JSON; pack.h makes msgpack of it. Internal.
  */
 #ifndef CONVERT_IMPL_H
 #define CONVERT_IMPL_H
@@ -143,7 +143,6 @@ void json_compact(struct ckpt_buf *, struct ckpt_view text);
 /* The container without its channel values as JSON, with renamed versions; false: j->why. */
 bool json_write(struct job *, struct ckpt_buf *to);
 
-/* ---- convert_pack.c ---- */
 /* JSON as msgpack, as Python would read it and pack it; false: j->why. `value`: a stored one,
  * in which `lc` records mean objects. */
 bool json_pack(struct job *, struct ckpt_buf *to, struct ckpt_view text, bool value);

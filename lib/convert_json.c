@@ -8,6 +8,7 @@
 #include <math.h>
 
 #include "convert_impl.h"
+#include "pack.h"
 
 enum {
 	SCALE_MOST = 16383,  /* digits behind the point that jsonb keeps */
@@ -405,4 +406,16 @@ bool json_write(struct job *j, struct ckpt_buf *to)
 		good = fail(&w, "corrupt");
 	reader_done(r);
 	return good;
+}
+
+bool json_pack(struct job *j, struct ckpt_buf *to, struct ckpt_view text, bool value)
+{
+	struct pack pack = { .reader = &j->k->rd, .counts = &j->k->counts };
+
+	if (pack_json(&pack, to, text, value))
+		return true;
+	if (!pack.why)
+		nomem(j);
+	j->why = pack.why ? pack.why : "corrupt";
+	return false;
 }

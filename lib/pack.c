@@ -1,5 +1,5 @@
 /*
- * convert_pack.c - JSON as msgpack, the way Python would read the one and pack the other.
+ * pack.c - JSON as msgpack, the way Python would read the one and pack the other.
  *
  * The head of a msgpack container holds its count, which JSON tells only at the end: the text is
  * read twice, first for the counts. Numbers with a point or an exponent are doubles, others must
@@ -8,33 +8,33 @@
 #include <errno.h>
 #include <math.h>
 
-#include "convert_impl.h"
+#include "pack.h"
 
-static bool fail(struct job *j, const char *code)
+static bool fail(struct pack *k, const char *code)
 {
-	j->why = code;
+	k->why = code;
 	return false;
 }
 
-static uint64_t *counts(struct job *j)
+static uint64_t *counts(struct pack *k)
 {
-	return (uint64_t *)(void *)j->k->counts.p;
+	return (uint64_t *)(void *)k->counts->p;
 }
 
 /* The number of items of every container, in the order in which they open. */
-static bool count(struct job *j, struct ckpt_view text, bool value)
+static bool count(struct pack *k, struct ckpt_view text, bool value)
 {
 	static const uint64_t zero;
-	struct reader *r = &j->k->rd;
+	struct reader *r = k->reader;
 	size_t open[READER_DEPTH + 1], depth = 0, n = 0;
 	struct token t;
 	bool key[READER_DEPTH + 1], map[READER_DEPTH + 1], record = false;
 	int rc = 0;
 
 	map[0] = key[0] = false;
-	j->k->counts.n = 0;
+	k->counts->n = 0;
 	reader_init(r, &json_reader, text);
-	while (!j->k->counts.failed && (rc = reader_next(r, &t)) > 0) {
+	while (!k->counts->failed && (rc = reader_next(r, &t)) > 0) {
 		if (t.kind == TOKEN_END) {
 			depth--;
 			continue;
@@ -45,24 +45,24 @@ static bool count(struct job *j, struct ckpt_view text, bool value)
 			          ckpt_view_eq(t.s, CKPT_LIT("lc"));
 		}
 		if (depth)
-			counts(j)[open[depth]]++;
+			counts(k)[open[depth]]++;
 		if (t.kind != TOKEN_ARRAY && t.kind != TOKEN_MAP)
 			continue;
 		map[++depth] = t.kind == TOKEN_MAP;
 		key[depth] = false;
 		open[depth] = n++;
-		ckpt_buf_add(&j->k->counts, &zero, sizeof(zero));
+		ckpt_buf_add(k->counts, &zero, sizeof(zero));
 	}
 	while (rc == 0 && r->at < r->end && memchr(" \t\r\n", *r->at, 4))
 		r->at++;
-	if (rc == CKPT_ENOMEM)
-		nomem(j);
-	if (j->k->counts.failed || rc < 0 || r->at < r->end)
-		return fail(j, "corrupt");
-	return !record || fail(j, "record");
+	if (rc == CKPT_ENOMEM || k->counts->failed)
+		return fail(k, NULL);
+	if (rc < 0 || r->at < r->end)
+		return fail(k, "corrupt");
+	return !record || fail(k, "record");
 }
 
-static bool pack_number(struct job *j, struct ckpt_buf *to, struct ckpt_view s)
+static bool pack_number(struct pack *k, struct ckpt_buf *to, struct ckpt_view s)
 {
 	const char *p = s.p;
 	char text[40], *end;
@@ -71,23 +71,23 @@ static bool pack_number(struct job *j, struct ckpt_buf *to, struct ckpt_view s)
 	double f;
 
 	if (memchr(p, 'N', s.n) || memchr(p, 'I', s.n))
-		return fail(j, "nan");
+		return fail(k, "nan");
 	if (memchr(p, '.', s.n) || memchr(p, 'e', s.n) || memchr(p, 'E', s.n)) {
 		ckpt_buf_add(&whole, p, s.n);
 		f = whole.failed ? 0 : strtod(whole.p, NULL);
 		to->failed |= whole.failed;
 		ckpt_buf_free(&whole);
 		msgpack_float(to, f);
-		return isfinite(f) || fail(j, "bad-number");
+		return isfinite(f) || fail(k, "bad-number");
 	}
 	if (s.n >= sizeof(text))
-		return fail(j, "bad-number");
+		return fail(k, "bad-number");
 	memcpy(text, p, s.n);
 	text[s.n] = '\0';
 	errno = 0;
 	u = strtoull(text + (*text == '-'), &end, 10);
 	if (errno || *end || (*text == '-' && u > (uint64_t)INT64_MAX + 1))
-		return fail(j, "bad-number");
+		return fail(k, "bad-number");
 	if (*text != '-' || u == 0)
 		msgpack_uint(to, u);
 	else
@@ -95,7 +95,7 @@ static bool pack_number(struct job *j, struct ckpt_buf *to, struct ckpt_view s)
 	return true;
 }
 
-static bool pack_token(struct job *j, struct ckpt_buf *to, const struct token *t,
+static bool pack_token(struct pack *k, struct ckpt_buf *to, const struct token *t,
 		size_t *containers)
 {
 	switch (t->kind) {
@@ -106,31 +106,31 @@ static bool pack_token(struct job *j, struct ckpt_buf *to, const struct token *t
 		msgpack_bool(to, t->b);
 		return true;
 	case TOKEN_NUM:
-		return pack_number(j, to, t->s);
+		return pack_number(k, to, t->s);
 	case TOKEN_STR:
 		/* packing puts a question mark in its place */
 		if (t->b)
-			return fail(j, "surrogate");
+			return fail(k, "surrogate");
 		if (!utf8_valid(t->s))
-			return fail(j, "utf8");
+			return fail(k, "utf8");
 		msgpack_str(to, t->s);
 		return true;
 	case TOKEN_ARRAY:
-		msgpack_array(to, counts(j)[(*containers)++]);
+		msgpack_array(to, counts(k)[(*containers)++]);
 		return true;
 	case TOKEN_MAP:
-		msgpack_map(to, counts(j)[(*containers)++] / 2);
+		msgpack_map(to, counts(k)[(*containers)++] / 2);
 		return true;
 	default:
 		return true;
 	}
 }
 
-bool json_pack(struct job *j, struct ckpt_buf *to, struct ckpt_view text, bool value)
+bool pack_json(struct pack *k, struct ckpt_buf *to, struct ckpt_view text, bool value)
 {
-	struct reader *r = &j->k->rd;
+	struct reader *r = k->reader;
 	size_t containers = 0;
-	bool good = count(j, text, value);
+	bool good = count(k, text, value);
 	struct token t;
 	int rc = 0;
 
@@ -139,10 +139,8 @@ bool json_pack(struct job *j, struct ckpt_buf *to, struct ckpt_view text, bool v
 		return false;
 	reader_init(r, &json_reader, text);
 	while (good && (rc = reader_next(r, &t)) > 0)
-		good = pack_token(j, to, &t, &containers);
-	/* it has been read before: only memory can fail */
-	if (rc < 0)
-		nomem(j);
+		good = pack_token(k, to, &t, &containers);
 	reader_done(r);
-	return good && rc >= 0;
+	/* it has been read before: only memory can fail */
+	return good && (rc >= 0 || fail(k, NULL));
 }
