@@ -28,6 +28,9 @@ static const struct opt opts[] = {
 	{ 0, "", OPT_GROUP, 0, NULL, "What", NULL, 0, false },
 	{ 0, "thread", OPT_LIST, AT(struct delete_opts, threads), "ID",
 		"this thread, with all it has; repeatable", NULL, COMPLETE_THREAD, false },
+	{ 0, "run-id", OPT_LIST, AT(struct delete_opts, runs), "ID",
+		"the checkpoints of this run, but what others need to load; repeatable",
+		NULL, 0, false },
 	{ 0, "", OPT_GROUP, 0, NULL, "How", NULL, 0, false },
 	{ 'n', "dry-run", OPT_FLAG, AT(struct delete_opts, dry_run), NULL,
 		"only tell what would go", NULL, 0, false },
@@ -153,7 +156,8 @@ static int run(struct cli *cli)
 	int rc = 0;
 
 	if (!want.nthreads == !want.nruns)
-		return cli_usage(cli, "delete takes --thread ID");
+		return cli_usage(cli, "delete takes --thread ID or --run-id ID, one of "
+				      "both");
 	want.threads = threads = views(&d.o->threads);
 	want.runs = runs = views(&d.o->runs);
 	if (!threads || !runs)
@@ -175,7 +179,7 @@ static int run(struct cli *cli)
 const struct cmd cmd_delete = {
 	.name = "delete",
 	.args = "",
-	.summary = "delete threads with all they have",
+	.summary = "delete threads, or the checkpoints of runs",
 	.opts = opts,
 	.size = sizeof(struct delete_opts),
 	.needs_store = true,

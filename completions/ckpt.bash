@@ -75,7 +75,7 @@ _ckpt_file()
 
 _ckpt_commands()
 {
-	_ckpt_offer_all list show diff check migrate du copy help completion
+	_ckpt_offer_all list show diff check migrate du prune copy delete help completion
 }
 
 _ckpt_options()
@@ -87,7 +87,9 @@ _ckpt_options()
 	check) _ckpt_offer_all --thread ;;
 	migrate) _ckpt_offer_all --thread --where --dry-run --verify --verify-only --on-conflict --quarantine --with-store --encrypt-all --progress ;;
 	du) _ckpt_offer_all --by ;;
+	prune) _ckpt_offer_all --keep-last --keep-within --older-than --keep-hourly --keep-daily --keep-weekly --keep-monthly --keep-where --keep-thread --delete-threads --idle --orphans --strategy --dry-run --yes --archive --max-delete --expect-plan --as-of --min-age --active-within --no-keep-interrupted --no-keep-heads --thread --thread-glob --threads-from --null --ns --where --run-id --shard --list --progress ;;
 	copy) _ckpt_offer_all --at --dry-run ;;
+	delete) _ckpt_offer_all --thread --run-id --dry-run --yes --secure --progress ;;
 	esac
 	_ckpt_offer_all --store --schema --layout --aes-key-file --lock-wait --json --ndjson --porcelain --quiet --verbose --color --time --no-pager --help --version
 }
@@ -131,7 +133,35 @@ _ckpt_value()
 	migrate:--quarantine) kind=file ;;
 	migrate:--progress) kind='words none plain' ;;
 	du:--by) kind='words thread ns channel type checkpoint' ;;
+	prune:--keep-last) kind=none ;;
+	prune:--keep-within) kind=none ;;
+	prune:--older-than) kind=none ;;
+	prune:--keep-hourly) kind=none ;;
+	prune:--keep-daily) kind=none ;;
+	prune:--keep-weekly) kind=none ;;
+	prune:--keep-monthly) kind=none ;;
+	prune:--keep-where) kind=none ;;
+	prune:--keep-thread) kind=thread ;;
+	prune:--idle) kind=none ;;
+	prune:--strategy) kind='words keep_latest delete' ;;
+	prune:--archive) kind=file ;;
+	prune:--max-delete) kind=none ;;
+	prune:--expect-plan) kind=none ;;
+	prune:--as-of) kind=none ;;
+	prune:--min-age) kind=none ;;
+	prune:--active-within) kind=none ;;
+	prune:--thread) kind=thread ;;
+	prune:--thread-glob) kind=none ;;
+	prune:--threads-from) kind=file ;;
+	prune:--ns) kind=ns ;;
+	prune:--where) kind=none ;;
+	prune:--run-id) kind=none ;;
+	prune:--shard) kind=none ;;
+	prune:--progress) kind='words none plain' ;;
 	copy:--at) kind=checkpoint ;;
+	delete:--thread) kind=thread ;;
+	delete:--run-id) kind=none ;;
+	delete:--progress) kind='words none plain' ;;
 	*:-s | *:--store) kind=file ;;
 	*:--schema) kind=none ;;
 	*:--layout) kind=none ;;
@@ -153,7 +183,7 @@ _ckpt_argument()
 	migrate) kind=file ;;
 	du) kind=thread ;;
 	copy) kind=thread ;;
-	help) kind='words list show diff check migrate du copy help completion addresses dump environment exit-codes json layouts policies' ;;
+	help) kind='words list show diff check migrate du prune copy delete help completion addresses dump environment exit-codes json layouts policies' ;;
 	completion) kind='words bash zsh fish' ;;
 	esac
 }

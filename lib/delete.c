@@ -1,5 +1,6 @@
 /*
- * delete.c - what somebody named goes, without guards: whole threads with all they have.
+ * delete.c - what somebody named goes, without guards: whole threads with all they have. Runs are
+ * delete_runs.c's.
  *
  * PostgreSQL: a thread is one transaction. SQLite: short transactions with room between them for
  * live writers, so that a large thread takes many; subgraphs go before the root and newer
@@ -8,27 +9,8 @@
 #include <inttypes.h>
 
 #include "copy.h"
-#include "drop_pace.h"
+#include "delete.h"
 #include "failpoint.h"
-
-struct victim {
-	struct ckpt_view thread;
-	bool blob; /* kept as BLOB */
-};
-
-struct ckpt_delete {
-	struct ckpt_store *store; /* while planning */
-	struct ckpt_error *err;
-	struct ckpt_delete_sum sum;
-	struct victim *victims;
-	size_t n;
-	/* while running */
-	struct edit *edit;
-	struct drop_pace pace;
-	const struct ckpt_config *config;
-	const struct ckpt_delete_how *how;
-	struct ckpt_receipt *gone;
-};
 
 /* ---- the look ------------------------------------------------------------------------------------- */
 
@@ -115,6 +97,8 @@ int ckpt_delete_plan(struct ckpt_delete **out, struct ckpt_store *store,
 		rc = ckpt_fail(d->err, CKPT_ENOMEM, "out of memory");
 	for (size_t i = 0; i < want->nthreads && rc >= 0; i++)
 		rc = find_thread(d, want->threads[i]);
+	if (rc >= 0 && want->nruns)
+		rc = delete_plan_runs(d, want);
 	if (rc >= 0)
 		rc = count_checkpoints(store, NULL, &d->sum.all);
 	return rc < 0 ? rc : 0;
@@ -127,8 +111,10 @@ void ckpt_delete_about(const struct ckpt_delete *d, struct ckpt_delete_sum *out)
 
 void ckpt_delete_free(struct ckpt_delete *d)
 {
-	if (d)
+	if (d) {
 		free(d->victims);
+		ckpt_prune_free(d->runs);
+	}
 	free(d);
 }
 
@@ -273,64 +259,6 @@ static int postgres_thread(struct ckpt_delete *d, const struct victim *v)
 	return 0;
 }
 
-/* ---- nothing is left in the file ------------------------------------------------------------------ */
-
-static void note(const struct ckpt_delete *d, const char *line)
-{
-	if (d->config->note)
-		d->config->note(d->config->arg, line);
-}
-
-static int run_sql(struct ckpt_delete *d, const char *sql)
-{
-	int n = edit_exec(d->edit, sql, NULL, 0);
-
-	return n < 0 ? n : 0;
-}
-
-/* What older deletions left in free pages and in gaps of others is not known: the file is written
- * anew. The log keeps old pages until all of it is in the file and nobody reads it any more. */
-static int sqlite_secure(struct ckpt_delete *d)
-{
-	struct cursor *cur;
-	struct cell row[1];
-	int rc = run_sql(d, "VACUUM");
-
-	rc = rc < 0 ? rc
-	            : edit_query(&cur, d->edit, "PRAGMA wal_checkpoint(TRUNCATE)", NULL,
-				      0);
-	if (rc < 0)
-		return rc;
-	rc = sql_next(cur, row, 1);
-	if (rc > 0 && row[0].i != 0) {
-		rc = ckpt_fail(d->err, CKPT_EINCOMPLETE,
-				"the rows are gone, but another process reads the store: "
-				"its log still holds old pages");
-		ckpt_hint(d->err, "they go when the application closes the store, or: "
-				  "ckpt delete --secure again");
-	}
-	sql_done(cur);
-	return rc < 0 ? rc : 0;
-}
-
-static int postgres_secure(struct ckpt_delete *d)
-{
-	static const char *const tables[] = { "VACUUM {checkpoints}", "VACUUM {writes}",
-		"VACUUM {blobs}" };
-	const struct sql_store *s = d->edit->sql;
-	const bool there[] = { true, s->has_writes, s->has_blobs };
-	int rc = 0;
-
-	for (size_t i = 0; i < 3 && rc == 0; i++)
-		rc = there[i] ? run_sql(d, tables[i]) : 0;
-	note(d, "the tables were vacuumed; PostgreSQL cannot be told to overwrite: bytes "
-		"stay "
-		"in pages until these are used again (VACUUM FULL writes the tables "
-		"anew), and "
-		"in its log, in replicas and in backups");
-	return rc;
-}
-
 /* ---- run ----------------------------------------------------------------------------------------------- */
 
 static int run(struct ckpt_delete *d)
@@ -338,10 +266,12 @@ static int run(struct ckpt_delete *d)
 	const struct drop_how pace = { .secure = d->how->secure };
 	bool server = d->edit->server;
 
+	/* runs are dropped at a pace of their own */
 	if (!server && pace_start(&d->pace, d->edit, &pace) < 0)
 		return d->err->code;
-	/* a journal that is kept holds the pages as they were */
-	if (!server && d->how->secure && run_sql(d, "PRAGMA journal_size_limit=0") < 0)
+	if (d->how->secure && delete_secure_start(d) < 0)
+		return d->err->code;
+	if (d->runs && delete_runs(d) < 0)
 		return d->err->code;
 	for (size_t i = 0; i < d->n; i++) {
 		if ((server ? postgres_thread(d, &d->victims[i])
@@ -350,9 +280,7 @@ static int run(struct ckpt_delete *d)
 	}
 	if (!server && pace_end(&d->pace, d->edit) < 0)
 		return d->err->code;
-	if (!d->how->secure)
-		return 0;
-	return server ? postgres_secure(d) : sqlite_secure(d);
+	return d->how->secure ? delete_secure_end(d) : 0;
 }
 
 int ckpt_delete_run(struct ckpt_delete *d, const char *store,

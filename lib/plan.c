@@ -223,8 +223,7 @@ static void keep_heads(struct plan *p, const struct plan_space *s)
 		if (!children[i - s->first] && !p->policy->lose_heads &&
 				counts(p, &p->facts[i]))
 			p->facts[i].why |= BIT(CKPT_WHY_HEAD);
-	if (newest != SIZE_MAX && !p->policy->lose_newest &&
-			counts(p, &p->facts[newest]))
+	if (newest != SIZE_MAX && !p->policy->lose_newest && counts(p, &p->facts[newest]))
 		p->facts[newest].why |=
 				BIT(is_stateful(s) ? CKPT_WHY_STATEFUL : CKPT_WHY_HEAD);
 }
