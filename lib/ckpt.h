@@ -272,6 +272,7 @@ const char *ckpt_version(void);
 #include "ckpt_tasks.h"
 #include "ckpt_migrate.h"
 #include "ckpt_prune.h"
+#include "ckpt_size.h"
 #include "ckpt_edit.h"
 
 #endif
