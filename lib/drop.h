@@ -32,6 +32,9 @@ int drop_run(struct edit *, struct doomed *, const struct drop_how *,
 		struct drop_sum *out);
 int drop_run_sqlite(struct edit *, struct doomed *, const struct drop_how *,
 		struct drop_sum *out);
+/* … after its rows went in another way: what whole threads leave behind; adds to `out`. */
+int drop_left_sqlite(struct edit *, struct doomed *, const struct drop_how *,
+		struct drop_sum *out);
 int drop_run_postgres(struct edit *, struct doomed *, const struct drop_how *,
 		struct drop_sum *out);
 

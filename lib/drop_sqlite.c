@@ -393,29 +393,50 @@ static int strays(struct drop *d)
 	return rc;
 }
 
+static int run(struct drop *d, int (*what)(struct drop *))
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]) && rc == 0; i++)
+		rc = edit_text(&d->sql[i], d->e, texts[i]);
+	if (rc == 0)
+		rc = pace_start(&d->pace, d->e, d->how);
+	if (rc == 0)
+		rc = what(d);
+	if (rc == 0)
+		rc = pace_end(&d->pace, d->e);
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+		ckpt_buf_free(&d->sql[i]);
+	arena_free(&d->arena);
+	free(d->victims);
+	free(d->spaces);
+	return rc;
+}
+
+static int everything(struct drop *d)
+{
+	int rc = pieces(d);
+
+	return rc == 0 ? strays(d) : rc;
+}
+
 int drop_run_sqlite(struct edit *e, struct doomed *list, const struct drop_how *how,
 		struct drop_sum *out)
 {
 	struct drop d = {
 		.e = e, .list = list, .how = how, .sum = out, .moved_mark = -1
 	};
-	int rc = 0;
 
 	*out = (struct drop_sum){ 0 };
-	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]) && rc == 0; i++)
-		rc = edit_text(&d.sql[i], e, texts[i]);
-	if (rc == 0)
-		rc = pace_start(&d.pace, e, how);
-	if (rc == 0)
-		rc = pieces(&d);
-	if (rc == 0)
-		rc = strays(&d);
-	if (rc == 0)
-		rc = pace_end(&d.pace, e);
-	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
-		ckpt_buf_free(&d.sql[i]);
-	arena_free(&d.arena);
-	free(d.victims);
-	free(d.spaces);
-	return rc;
+	return run(&d, everything);
+}
+
+int drop_left_sqlite(struct edit *e, struct doomed *list, const struct drop_how *how,
+		struct drop_sum *out)
+{
+	struct drop d = {
+		.e = e, .list = list, .how = how, .sum = out, .moved_mark = -1
+	};
+
+	return run(&d, strays);
 }

@@ -1,0 +1,230 @@
+/*
+ * vacuum_keep.c - which rows of a SQLite store stay when a list of keys goes: both in the order of
+ * the key index, side by side. Only indexes are read; what is kept in memory is row numbers.
+ */
+#include "vacuum_rewrite.h"
+
+#define ROWS_MAX ((size_t)2 << 20)
+
+struct merge {
+	struct rewrite *r;
+	struct doomed_item item; /* the next of the list */
+	size_t at;               /* its number */
+	bool more;
+	int table;
+	int64_t mark;         /* its namespace in the list */
+	bool moved;           /* which is left alone */
+	struct ckpt_buf last; /* the key before it: they must ascend */
+};
+
+/* The order of the index: BLOB behind TEXT. */
+static int part_cmp(struct ckpt_view a, bool a_blob, struct ckpt_view b, bool b_blob)
+{
+	return a_blob != b_blob ? (a_blob ? 1 : -1) : ckpt_view_cmp(a, b);
+}
+
+static int key_cmp(const struct ckpt_key *a, const struct ckpt_key *b)
+{
+	int cmp = part_cmp(a->thread, a->blob & CKPT_BLOB_THREAD, b->thread,
+			b->blob & CKPT_BLOB_THREAD);
+
+	if (!cmp)
+		cmp = part_cmp(a->ns, a->blob & CKPT_BLOB_NS, b->ns,
+				b->blob & CKPT_BLOB_NS);
+	return cmp ? cmp
+	           : part_cmp(a->id, a->blob & CKPT_BLOB_ID, b->id,
+				     b->blob & CKPT_BLOB_ID);
+}
+
+static int query(struct cursor **out, struct merge *m, const char *sql,
+		const struct cell *args, size_t n)
+{
+	return sqlite_driver.query(out, &m->r->copy->base, sql, args, n);
+}
+
+/* As a transaction that deletes does: is the newest one still the planned? */
+static int look_again(struct merge *m)
+{
+	const struct doomed_space *s = m->item.space;
+	struct cell args[3], cell[1] = { 0 };
+	struct cursor *cur;
+	bool found, blob;
+	int cmp;
+
+	sql_key_cells(args, &s->key);
+	if (query(&cur, m,
+			    "SELECT checkpoint_id FROM old.checkpoints WHERE thread_id = "
+			    "$1 "
+			    "AND checkpoint_ns = $2 ORDER BY checkpoint_id DESC LIMIT 1",
+			    args, 2) < 0)
+		return m->r->e->err->code;
+	found = sqlite_driver.next(cur, cell, 1) > 0;
+	blob = cell[0].kind == CELL_BLOB;
+	cmp = part_cmp(cell[0].v, blob, s->newest, s->newest_blob);
+	sqlite_driver.done(cur);
+	m->moved = s->whole || s->whole_thread ? found && cmp > 0 : !found || cmp != 0;
+	return m->r->e->err->code;
+}
+
+static int note_moved(struct rewrite *r, int64_t mark)
+{
+	if (r->nmoved == r->moved_cap) {
+		size_t cap = r->moved_cap ? r->moved_cap * 2 : 64;
+		int64_t *to = realloc(r->moved, cap * sizeof(*to));
+
+		if (!to)
+			return ckpt_fail(r->e->err, CKPT_ENOMEM, "out of memory");
+		r->moved = to;
+		r->moved_cap = cap;
+	}
+	r->moved[r->nmoved++] = mark;
+	return 0;
+}
+
+/* The next of the list; 0: it is not in the order of the index. */
+static int advance(struct merge *m)
+{
+	struct ckpt_key before = m->item.key;
+	size_t nt = before.thread.n, nn = before.ns.n, ni = before.id.n;
+	int64_t mark;
+	int rc;
+
+	m->last.n = 0;
+	ckpt_buf_add(&m->last, before.thread.p, nt);
+	ckpt_buf_add(&m->last, before.ns.p, nn);
+	ckpt_buf_add(&m->last, before.id.p, ni);
+	if (m->last.failed)
+		return ckpt_fail(m->r->e->err, CKPT_ENOMEM, "out of memory");
+	before.thread.p = before.thread.p ? m->last.p : NULL;
+	before.ns.p = before.ns.p ? m->last.p + nt : NULL;
+	before.id.p = before.id.p ? m->last.p + nt + nn : NULL;
+	rc = doomed_next(m->r->list, &m->item);
+	if (rc < 0)
+		return rc;
+	m->more = rc > 0;
+	m->at++;
+	if (!m->more)
+		return 1;
+	if (m->at > 0 && key_cmp(&before, &m->item.key) >= 0)
+		return rewrite_not(m->r, "the keys to drop are in no order");
+	mark = doomed_here(m->r->list).space;
+	if (mark != m->mark && m->table == REWRITE_CHECKPOINTS &&
+			(look_again(m) < 0 || (m->moved && note_moved(m->r, mark) < 0)))
+		return m->r->e->err->code;
+	m->mark = mark;
+	return 1;
+}
+
+static bool key_of(struct ckpt_key *out, const struct cell cells[static 3])
+{
+	*out = (struct ckpt_key){
+		.thread = cells[0].v, .ns = cells[1].v, .id = cells[2].v
+	};
+	for (int i = 0; i < 3; i++) {
+		if (cells[i].kind != CELL_TEXT && cells[i].kind != CELL_BLOB)
+			return false;
+		out->blob |= cells[i].kind == CELL_BLOB ? 1u << i : 0u;
+	}
+	return true;
+}
+
+static int stays(struct merge *m, int table, int64_t row)
+{
+	struct rewrite_rows *rows = &m->r->rows[table];
+	int64_t *to;
+
+	if (rows->n == ROWS_MAX)
+		return rewrite_not(m->r, "too many rows stay");
+	if (rows->n == rows->cap) {
+		to = realloc(rows->v, (rows->cap ? rows->cap * 2 : 1024) * sizeof(*to));
+		if (!to)
+			return ckpt_fail(m->r->e->err, CKPT_ENOMEM, "out of memory");
+		rows->v = to;
+		rows->cap = rows->cap ? rows->cap * 2 : 1024;
+	}
+	rows->v[rows->n++] = row;
+	return 1;
+}
+
+/* A row of the index against the list. A checkpoint that was put anew since stays. */
+static int judge(struct merge *m, const struct cell cells[static 4])
+{
+	int table = m->table;
+	struct ckpt_key key;
+	bool known = key_of(&key, cells), goes = false;
+	int cmp = 1, rc = 1;
+
+	m->r->rows[table].all++;
+	while (known && m->more && (cmp = key_cmp(&m->item.key, &key)) < 0)
+		if ((rc = advance(m)) <= 0)
+			return rc;
+	if (known && m->more && cmp == 0) {
+		uint8_t *byte = &m->r->goes[m->at / 8];
+		uint8_t bit = (uint8_t)(1 << m->at % 8);
+
+		if (table == REWRITE_CHECKPOINTS && !m->moved &&
+				(m->item.row < 0 || m->item.row == cells[3].i))
+			*byte |= bit;
+		goes = *byte & bit;
+	}
+	return goes ? 1 : stays(m, table, cells[3].i);
+}
+
+static int ascending(const void *pa, const void *pb)
+{
+	int64_t a = *(const int64_t *)pa, b = *(const int64_t *)pb;
+
+	return (a > b) - (a < b);
+}
+
+static int merge(struct merge *m, int table, const char *sql)
+{
+	struct rewrite_rows *rows = &m->r->rows[table];
+	struct cell cells[4];
+	struct cursor *cur;
+	int rc;
+
+	m->table = table;
+	m->at = SIZE_MAX; /* the first is 0 */
+	m->mark = -1;
+	m->item = (struct doomed_item){ 0 };
+	if (doomed_rewind(m->r->list) < 0 || (rc = advance(m)) <= 0)
+		return m->r->e->err->code;
+	if (query(&cur, m, sql, NULL, 0) < 0)
+		return m->r->e->err->code;
+	while ((rc = sqlite_driver.next(cur, cells, 4)) > 0) {
+		rc = judge(m, cells);
+		if (rc > 0 && rewrite_late(m->r))
+			rc = rewrite_not(m->r, "it would keep writers out for too long");
+		if (rc <= 0)
+			break;
+	}
+	sqlite_driver.done(cur);
+	if (m->r->e->err->code)
+		return m->r->e->err->code;
+	if (m->r->vac->why[0])
+		return 0;
+	if (rows->n)
+		qsort(rows->v, rows->n, sizeof(*rows->v), ascending);
+	return 1;
+}
+
+int rewrite_keep(struct rewrite *r)
+{
+	struct merge m = { .r = r };
+	int rc = 1;
+
+	r->goes = calloc(doomed_count(r->list) / 8 + 1, 1);
+	if (!r->goes)
+		return ckpt_fail(r->e->err, CKPT_ENOMEM, "out of memory");
+	rc = merge(&m, REWRITE_CHECKPOINTS,
+			"SELECT thread_id, checkpoint_ns, checkpoint_id, rowid FROM "
+			"old.checkpoints ORDER BY 1, 2, 3");
+	if (rc > 0 && r->e->sql->has_writes)
+		rc = merge(&m, REWRITE_WRITES,
+				"SELECT thread_id, checkpoint_ns, checkpoint_id, rowid "
+				"FROM "
+				"old.writes ORDER BY 1, 2, 3");
+	ckpt_buf_free(&m.last);
+	return rc;
+}
