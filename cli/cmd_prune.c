@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ask.h"
 #include "prune.h"
 
 enum { STRATEGY_KEEP_LATEST, STRATEGY_DELETE };
@@ -62,7 +61,6 @@ struct prune {
 	struct progress progress;
 	struct ckpt_prune *plan;
 	struct outcome out;
-	char *name; /* of the store */
 };
 
 /* ---- what is refused ------------------------------------------------------------------------------ */
@@ -236,109 +234,25 @@ static bool is_nothing(const struct ckpt_prune_sum *s)
 	return !s->checkpoints && !s->stray_writes && !s->stray_blobs;
 }
 
-static int confirm(struct prune *p)
+static int carry_out(struct prune *p)
 {
-	const struct ckpt_prune_sum *s = &p->out.plan;
-	struct ckpt_buf doing = { 0 }, question = { 0 }, name = { 0 };
-	int64_t all = s->all_checkpoints ? s->all_checkpoints : 1;
-	struct ask a = { .most = s->checkpoints * 2 > s->all_checkpoints,
+	struct deed d = { .cli = p->cli,
+		.plan = p->plan,
+		.out = &p->out,
+		.progress = &p->progress,
+		.doing = "pruning",
+		.hint = "add --yes (and, for unattended runs, --max-delete 20%)",
 		.yes = p->o->yes,
 		.stdin_taken = p->o->select.taken,
-		.hint = "add --yes (and, for unattended runs, --max-delete 20%)" };
-	int rc;
+		.shard = p->scope.shard,
+		.shards = p->scope.shards };
+	int rc = deed_do(&d);
 
-	ask_name(&name, p->cli);
-	ckpt_buf_addf(&doing, "deleting %lld checkpoint%s", (long long)s->checkpoints,
-			s->checkpoints == 1 ? "" : "s");
-	ckpt_buf_addf(&question, "Delete %lld checkpoint%s (%lld %%) from %s?",
-			(long long)s->checkpoints, s->checkpoints == 1 ? "" : "s",
-			(long long)(s->checkpoints * 100 / all), name.n ? name.p : "");
-	a.doing = doing.p;
-	a.question = question.p;
-	rc = doing.failed || question.failed || name.failed
-	                     ? ckpt_fail(&p->cli->err, CKPT_ENOMEM, "out of memory")
-	                     : ask(p->cli, &a);
-	ckpt_buf_free(&doing);
-	ckpt_buf_free(&question);
-	ckpt_buf_free(&name);
-	return rc;
-}
-
-static void on_progress(void *arg, int64_t done, int64_t all)
-{
-	struct prune *p = arg;
-
-	progress_show(&p->progress, "pruning", done, all);
-}
-
-static void on_moved(void *arg, const struct ckpt_key *key)
-{
-	struct prune *p = arg;
-	char name[200];
-
-	cli_note(p->cli, "thread '%s' was written to in the meantime: left alone",
-			ckpt_show_name(name, key->thread));
-}
-
-/* How large the store is now; that this cannot be told is no failure. */
-static void measure(struct prune *p, struct ckpt_space *out)
-{
-	struct ckpt_config config;
-	struct ckpt_error err = { 0 };
-	struct ckpt_store *store;
-
-	*out = (struct ckpt_space){ CKPT_UNKNOWN, CKPT_UNKNOWN, CKPT_UNKNOWN };
-	cli_config(p->cli, &config);
-	config.note = NULL;
-	if (ckpt_store_open(&store, p->name, &config, &err) < 0)
-		return;
-	ckpt_store_space(store, out);
-	ckpt_store_end(store);
-	ckpt_store_close(store);
-}
-
-static int run_plan(struct prune *p)
-{
-	const struct ckpt_prune_how how = { .shard = p->scope.shard,
-		.shards = p->scope.shards,
-		.progress = on_progress,
-		.moved = on_moved,
-		.arg = p };
-	struct ckpt_config config;
-	int rc;
-
-	cli_config(p->cli, &config);
-	rc = ckpt_prune_run(p->plan, p->name, &config, &how, &p->out.done, &p->cli->err);
-	progress_end(&p->progress);
-	p->out.ran = true;
-	p->out.plan.threads_skipped += p->out.done.moved;
-	if (rc == CKPT_EINTERRUPTED)
-		cli_note(p->cli,
-				"deleted %lld of %lld checkpoints; the store is "
-				"consistent; run the same command again to finish",
-				(long long)p->out.done.checkpoints,
-				(long long)p->out.plan.checkpoints);
-	measure(p, &p->out.after);
-	report_summary(&p->report, &p->out);
+	if (p->out.ran)
+		report_summary(&p->report, &p->out);
 	if (rc >= 0 && p->o->expect && p->out.done.moved)
 		rc = ckpt_fail(&p->cli->err, CKPT_EINCOMPLETE,
 				"not all of the plan was done: the store was written to");
-	return rc;
-}
-
-static int carry_out(struct prune *p)
-{
-	const char *name = p->cli->g.store ? p->cli->g.store : getenv("CKPT_STORE");
-	int rc = 0;
-
-	p->name = strdup(name ? name : "");
-	if (!p->name)
-		return ckpt_fail(&p->cli->err, CKPT_ENOMEM, "out of memory");
-	rc = cli_store_close(p->cli);
-	if (rc >= 0)
-		rc = confirm(p);
-	if (rc >= 0)
-		rc = run_plan(p);
 	return rc;
 }
 
@@ -375,7 +289,6 @@ static int run(struct cli *cli)
 	ckpt_prune_free(p.plan);
 	selection_close(&p.select);
 	report_free(&p.report);
-	free(p.name);
 	return rc;
 }
 

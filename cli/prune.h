@@ -7,8 +7,8 @@
 
 #include <stdio.h>
 
+#include "deed.h"
 #include "policy.h"
-#include "progress.h"
 
 struct prune_opts {
 	struct rule_opts rules;
@@ -28,13 +28,6 @@ struct report {
 	FILE *later; /* JSON: rows of checkpoints, which come behind those of threads */
 	bool rows;   /* one was written */
 	struct ckpt_buf buf, text;
-};
-
-struct outcome { /* of the run, for summary and people */
-	struct ckpt_prune_sum plan;
-	struct ckpt_prune_done done;
-	struct ckpt_space before, after;
-	bool ran; /* `done` and `after` count, not the plan */
 };
 
 int report_start(struct report *);

@@ -316,86 +316,16 @@ void report_hint(struct report *r, const struct ckpt_prune_sum *sum)
 
 /* ---- the sums --------------------------------------------------------------------------------------- */
 
-static void put_count(struct ckpt_buf *to, int64_t n, const char *what)
-{
-	ckpt_buf_addf(to, "%lld %s%s", (long long)n, what, n == 1 ? "" : "s");
-}
-
-static void put_room(struct ckpt_buf *to, const struct outcome *o)
-{
-	int64_t unused = o->ran ? o->after.reclaimable : o->before.reclaimable;
-
-	if (o->before.file == CKPT_UNKNOWN || unused == CKPT_UNKNOWN)
-		return;
-	if (!o->ran)
-		unused += o->plan.bytes;
-	if (!unused)
-		return;
-	ckpt_buf_puts(to, " (file ");
-	text_size(to, o->ran ? o->after.file : o->before.file);
-	ckpt_buf_puts(to, o->ran ? ": --vacuum gives back about "
-				 : ": with --vacuum it shrinks by about ");
-	text_size(to, unused);
-	ckpt_buf_puts(to, ")");
-}
-
-static void put_line(struct ckpt_buf *to, const struct outcome *o)
-{
-	int64_t checkpoints = o->ran ? o->done.checkpoints : o->plan.checkpoints;
-	int64_t blobs = o->ran ? o->done.blobs : o->plan.blobs;
-
-	ckpt_buf_puts(to, o->ran ? "deleted " : "would delete ");
-	put_count(to, checkpoints, "checkpoint");
-	ckpt_buf_puts(to, ", ");
-	put_count(to, o->ran ? o->done.writes : o->plan.writes, "write");
-	if (blobs) {
-		ckpt_buf_puts(to, ", ");
-		put_count(to, blobs, "blob");
-	}
-	if (!o->ran || checkpoints == o->plan.checkpoints) {
-		ckpt_buf_puts(to, ": ");
-		text_size(to, o->plan.bytes);
-		ckpt_buf_puts(to, " of ");
-		text_size(to, o->plan.all_bytes);
-	}
-	ckpt_buf_puts(to, "; ");
-	put_count(to, o->plan.threads_emptied, "thread");
-	ckpt_buf_puts(to, " emptied");
-	if (o->plan.threads_skipped) {
-		ckpt_buf_puts(to, ", ");
-		put_count(to, o->plan.threads_skipped, "active thread");
-		ckpt_buf_puts(to, " left alone");
-	}
-	put_room(to, o);
-}
-
-static void put_member(struct ckpt_buf *to, const char *name, int64_t v)
-{
-	ckpt_buf_addf(to, "%s\"%s\":", to->n ? "," : "", name);
-	if (v == CKPT_UNKNOWN)
-		ckpt_buf_puts(to, "null");
-	else
-		ckpt_buf_addf(to, "%lld", (long long)v);
-}
-
 int report_summary(struct report *r, const struct outcome *o)
 {
 	struct ckpt_buf members = { 0 }, line = { 0 };
 	int rc;
 
-	put_member(&members, "checkpoints",
-			o->ran ? o->done.checkpoints : o->plan.checkpoints);
-	put_member(&members, "writes", o->ran ? o->done.writes : o->plan.writes);
-	put_member(&members, "blobs", o->ran ? o->done.blobs : o->plan.blobs);
-	put_member(&members, "bytes", o->plan.bytes);
-	put_member(&members, "threads_emptied", o->plan.threads_emptied);
-	put_member(&members, "threads_skipped", o->plan.threads_skipped);
-	put_member(&members, "file_bytes_before", o->before.file);
-	put_member(&members, "file_bytes_after", o->after.file);
+	outcome_members(&members, o);
 	if (r->form == FORM_NDJSON && *o->plan.id)
 		ckpt_buf_addf(&members, ",\"plan\":\"%s\",\"dry_run\":%s", o->plan.id,
 				r->o->dry_run ? "true" : "false");
-	put_line(&line, o);
+	outcome_line(&line, o);
 	rc = members.failed || line.failed ? out_of_memory(r)
 	                                   : out_summary(r->cli, members.p, NULL);
 	/* what was done is told, be it all or not */

@@ -1,0 +1,187 @@
+/*
+ * deed.c - a plan carried out, and its receipt; see deed.h.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "ask.h"
+#include "deed.h"
+
+/* ---- the run ------------------------------------------------------------------------------ */
+
+static int confirm(struct deed *d)
+{
+	const struct ckpt_prune_sum *s = &d->out->plan;
+	struct ckpt_buf doing = { 0 }, question = { 0 }, name = { 0 };
+	int64_t all = s->all_checkpoints ? s->all_checkpoints : 1;
+	struct ask a = { .most = s->checkpoints * 2 > s->all_checkpoints,
+		.yes = d->yes,
+		.stdin_taken = d->stdin_taken,
+		.hint = d->hint };
+	int rc;
+
+	ask_name(&name, d->cli);
+	ckpt_buf_addf(&doing, "deleting %lld checkpoint%s", (long long)s->checkpoints,
+			s->checkpoints == 1 ? "" : "s");
+	ckpt_buf_addf(&question, "Delete %lld checkpoint%s (%lld %%) from %s?",
+			(long long)s->checkpoints, s->checkpoints == 1 ? "" : "s",
+			(long long)(s->checkpoints * 100 / all), name.n ? name.p : "");
+	a.doing = doing.p;
+	a.question = question.p;
+	rc = doing.failed || question.failed || name.failed
+	                     ? ckpt_fail(&d->cli->err, CKPT_ENOMEM, "out of memory")
+	                     : ask(d->cli, &a);
+	ckpt_buf_free(&doing);
+	ckpt_buf_free(&question);
+	ckpt_buf_free(&name);
+	return rc;
+}
+
+static void on_progress(void *arg, int64_t done, int64_t all)
+{
+	struct deed *d = arg;
+
+	progress_show(d->progress, d->doing, done, all);
+}
+
+static void on_moved(void *arg, const struct ckpt_key *key)
+{
+	struct deed *d = arg;
+	char name[200];
+
+	cli_note(d->cli, "thread '%s' was written to in the meantime: left alone",
+			ckpt_show_name(name, key->thread));
+}
+
+/* How large the store is now; that this cannot be told is no failure. */
+static void measure(struct deed *d, const char *name)
+{
+	struct ckpt_config config;
+	struct ckpt_error err = { 0 };
+	struct ckpt_store *store;
+
+	d->out->after = (struct ckpt_space){ CKPT_UNKNOWN, CKPT_UNKNOWN, CKPT_UNKNOWN };
+	cli_config(d->cli, &config);
+	config.note = NULL;
+	if (ckpt_store_open(&store, name, &config, &err) < 0)
+		return;
+	ckpt_store_space(store, &d->out->after);
+	ckpt_store_end(store);
+	ckpt_store_close(store);
+}
+
+static int carry_out(struct deed *d, const char *name)
+{
+	const struct ckpt_prune_how how = { .shard = d->shard,
+		.shards = d->shards,
+		.progress = on_progress,
+		.moved = on_moved,
+		.arg = d };
+	struct ckpt_config config;
+	int rc;
+
+	cli_config(d->cli, &config);
+	rc = ckpt_prune_run(d->plan, name, &config, &how, &d->out->done, &d->cli->err);
+	progress_end(d->progress);
+	d->out->ran = true;
+	d->out->plan.threads_skipped += d->out->done.moved;
+	if (rc == CKPT_EINTERRUPTED)
+		cli_note(d->cli,
+				"deleted %lld of %lld checkpoints; the store is "
+				"consistent; run the same command again to finish",
+				(long long)d->out->done.checkpoints,
+				(long long)d->out->plan.checkpoints);
+	measure(d, name);
+	return rc;
+}
+
+int deed_do(struct deed *d)
+{
+	const char *given = d->cli->g.store ? d->cli->g.store : getenv("CKPT_STORE");
+	char *name = strdup(given ? given : "");
+	int rc;
+
+	if (!name)
+		return ckpt_fail(&d->cli->err, CKPT_ENOMEM, "out of memory");
+	rc = cli_store_close(d->cli);
+	rc = rc < 0 ? rc : confirm(d);
+	rc = rc < 0 ? rc : carry_out(d, name);
+	free(name);
+	return rc;
+}
+
+/* ---- the sums ----------------------------------------------------------------------------- */
+
+static void put_count(struct ckpt_buf *to, int64_t n, const char *what)
+{
+	ckpt_buf_addf(to, "%lld %s%s", (long long)n, what, n == 1 ? "" : "s");
+}
+
+static void put_room(struct ckpt_buf *to, const struct outcome *o)
+{
+	int64_t unused = o->ran ? o->after.reclaimable : o->before.reclaimable;
+
+	if (o->before.file == CKPT_UNKNOWN || unused == CKPT_UNKNOWN)
+		return;
+	if (!o->ran)
+		unused += o->plan.bytes;
+	if (!unused)
+		return;
+	ckpt_buf_puts(to, " (file ");
+	text_size(to, o->ran ? o->after.file : o->before.file);
+	ckpt_buf_puts(to, o->ran ? ": --vacuum gives back about "
+				 : ": with --vacuum it shrinks by about ");
+	text_size(to, unused);
+	ckpt_buf_puts(to, ")");
+}
+
+void outcome_line(struct ckpt_buf *to, const struct outcome *o)
+{
+	int64_t checkpoints = o->ran ? o->done.checkpoints : o->plan.checkpoints;
+	int64_t blobs = o->ran ? o->done.blobs : o->plan.blobs;
+
+	ckpt_buf_puts(to, o->ran ? "deleted " : "would delete ");
+	put_count(to, checkpoints, "checkpoint");
+	ckpt_buf_puts(to, ", ");
+	put_count(to, o->ran ? o->done.writes : o->plan.writes, "write");
+	if (blobs) {
+		ckpt_buf_puts(to, ", ");
+		put_count(to, blobs, "blob");
+	}
+	if (!o->ran || checkpoints == o->plan.checkpoints) {
+		ckpt_buf_puts(to, ": ");
+		text_size(to, o->plan.bytes);
+		ckpt_buf_puts(to, " of ");
+		text_size(to, o->plan.all_bytes);
+	}
+	ckpt_buf_puts(to, "; ");
+	put_count(to, o->plan.threads_emptied, "thread");
+	ckpt_buf_puts(to, " emptied");
+	if (o->plan.threads_skipped) {
+		ckpt_buf_puts(to, ", ");
+		put_count(to, o->plan.threads_skipped, "active thread");
+		ckpt_buf_puts(to, " left alone");
+	}
+	put_room(to, o);
+}
+
+static void put_member(struct ckpt_buf *to, const char *name, int64_t v)
+{
+	ckpt_buf_addf(to, "%s\"%s\":", to->n ? "," : "", name);
+	if (v == CKPT_UNKNOWN)
+		ckpt_buf_puts(to, "null");
+	else
+		ckpt_buf_addf(to, "%lld", (long long)v);
+}
+
+void outcome_members(struct ckpt_buf *to, const struct outcome *o)
+{
+	put_member(to, "checkpoints", o->ran ? o->done.checkpoints : o->plan.checkpoints);
+	put_member(to, "writes", o->ran ? o->done.writes : o->plan.writes);
+	put_member(to, "blobs", o->ran ? o->done.blobs : o->plan.blobs);
+	put_member(to, "bytes", o->plan.bytes);
+	put_member(to, "threads_emptied", o->plan.threads_emptied);
+	put_member(to, "threads_skipped", o->plan.threads_skipped);
+	put_member(to, "file_bytes_before", o->before.file);
+	put_member(to, "file_bytes_after", o->after.file);
+}

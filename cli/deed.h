@@ -1,0 +1,35 @@
+/*
+ * deed.h - what prune and enforce-size share once a plan is made: the question, the run, how large
+ * the store is before and after, and the sums for documents and people.
+ */
+#ifndef DEED_H
+#define DEED_H
+
+#include "progress.h"
+
+struct outcome {
+	struct ckpt_prune_sum plan;
+	struct ckpt_prune_done done;
+	struct ckpt_space before, after;
+	bool ran; /* `done` and `after` count, not the plan */
+};
+
+struct deed {
+	struct cli *cli;
+	struct ckpt_prune *plan;
+	struct outcome *out; /* plan and before are filled */
+	struct progress *progress;
+	const char *doing;     /* on the bar: "pruning" */
+	const char *hint;      /* what unattended runs do, where there is nobody to ask */
+	bool yes;              /* --yes was given */
+	bool stdin_taken;      /* stdin is data */
+	int64_t shard, shards; /* of the plan */
+};
+/* Close the store, ask, run. out->ran: something was begun, and `done` tells how much. */
+int deed_do(struct deed *);
+
+/* Members of a summary, without braces; and the line that people read. */
+void outcome_members(struct ckpt_buf *to, const struct outcome *);
+void outcome_line(struct ckpt_buf *to, const struct outcome *);
+
+#endif
