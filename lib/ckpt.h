@@ -274,5 +274,6 @@ const char *ckpt_version(void);
 #include "ckpt_prune.h"
 #include "ckpt_size.h"
 #include "ckpt_edit.h"
+#include "ckpt_resume.h"
 
 #endif

@@ -105,18 +105,18 @@ int copy_exists(struct sql_store *s, struct ckpt_view thread, bool blob)
 	return rc;
 }
 
-static int refuse_target(struct sql_store *s, const struct copy_want *want)
+int copy_refuse(struct sql_store *s, struct ckpt_view to)
 {
 	char name[200];
-	int rc = copy_exists(s, want->to, false);
+	int rc = copy_exists(s, to, false);
 
 	/* a reader that binds bytes would find both */
 	if (rc == 0 && s->dialect == &sqlite_dialect)
-		rc = copy_exists(s, want->to, true);
+		rc = copy_exists(s, to, true);
 	if (rc > 0)
 		rc = ckpt_fail(s->base.err, CKPT_EREFUSED,
 				"refused: there is a thread '%s' already",
-				ckpt_show_name(name, want->to));
+				ckpt_show_name(name, to));
 	return rc;
 }
 
@@ -353,7 +353,7 @@ static int run(struct sql_store *s, const struct copy_want *want, bool count,
 {
 	struct copier c = { .sql = s, .want = want, .err = s->base.err };
 	int64_t n[TABLES] = { 0 };
-	int rc = refuse_target(s, want);
+	int rc = copy_refuse(s, want->to);
 
 	if (rc == 0)
 		rc = s->dialect == &postgres_dialect ? postgres_copy(&c, count, n)
@@ -453,7 +453,7 @@ int ckpt_copy_plan(struct ckpt_copy **out, struct ckpt_store *store,
 	if (rc == 0)
 		rc = find_source(c);
 	if (rc >= 0)
-		rc = refuse_target(sql_of(store), &c->want);
+		rc = copy_refuse(sql_of(store), want->to);
 	if (rc >= 0 && want->at)
 		rc = find_set(c, want->at);
 	return rc < 0 ? rc : 0;

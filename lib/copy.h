@@ -31,6 +31,8 @@ struct copy_want {
 };
 /* 1 if any table has a row of this thread, 0 if none. */
 int copy_exists(struct sql_store *, struct ckpt_view thread, bool blob);
+/* CKPT_EREFUSED: any table has a row of it. */
+int copy_refuse(struct sql_store *, struct ckpt_view to);
 int copy_count(struct sql_store *, const struct copy_want *, struct ckpt_receipt *out);
 /* In the transaction of the caller. CKPT_EREFUSED: `to` is there; CKPT_EBUSY: a checkpoint of the
  * set is not there any more. */
