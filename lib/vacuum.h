@@ -30,6 +30,8 @@ struct vacuum_sum {
  * is: `why` says what would do it. */
 int vacuum_run(struct edit *, const struct vacuum_how *, struct vacuum_sum *out);
 int vacuum_run_sqlite(struct edit *, const struct vacuum_how *, struct vacuum_sum *out);
+/* SQLite: what is in the log goes into the file, which then ends where its last page does. */
+int vacuum_shorten(struct edit *, struct vacuum_sum *out);
 int vacuum_run_postgres(struct edit *, const struct vacuum_how *, struct vacuum_sum *out);
 
 /*

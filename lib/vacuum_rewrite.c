@@ -216,24 +216,6 @@ static int swap(struct rewrite *r)
 	return rc == SQLITE_OK ? 1 : sqlite_fault(r->store, rc, "cannot write to store");
 }
 
-/* The log into the file, which gets shorter by that. Nobody is waited for under a lock. */
-static void shrink(struct rewrite *r)
-{
-	sqlite3 *db = r->store->db;
-
-	sqlite3_busy_timeout(db, 0);
-	for (int tries = 0; tries < 20; tries++) {
-		if (sqlite3_wal_checkpoint_v2(db, "main", SQLITE_CHECKPOINT_PASSIVE, NULL,
-				    NULL) == SQLITE_OK &&
-				sqlite3_wal_checkpoint_v2(db, "main",
-						SQLITE_CHECKPOINT_TRUNCATE, NULL,
-						NULL) == SQLITE_OK)
-			return;
-		sqlite3_sleep(50);
-	}
-	rewrite_not(r, "the file gets shorter when nobody reads what was there before");
-}
-
 static void release(struct rewrite *r)
 {
 	if (r->swap)
@@ -296,7 +278,6 @@ static int whole_run(struct rewrite *r, const char *path, int64_t wait)
 	                      (int64_t)rows[REWRITE_CHECKPOINTS].n;
 	r->sum->writes = rows[REWRITE_WRITES].all - (int64_t)rows[REWRITE_WRITES].n;
 	r->vac->way = VACUUM_REWRITE;
-	shrink(r);
 	return tell_moved(r);
 }
 
@@ -324,7 +305,10 @@ int rewrite_run_sqlite(struct edit *e, struct doomed *list, const struct drop_ho
 	sum->before = sum->after = st.st_size;
 	rc = whole_run(&r, path.v.p, wait);
 	release(&r);
-	if (rc > 0 && stat(path.v.p, &st) == 0)
-		sum->after = st.st_size;
-	return rc > 0 && drop_left_sqlite(e, list, how, out) < 0 ? e->err->code : rc;
+	if (rc <= 0)
+		return rc;
+	if (drop_left_sqlite(e, list, how, out) < 0 || vacuum_shorten(e, sum) < 0)
+		return e->err->code;
+	sum->after = stat(path.v.p, &st) == 0 ? st.st_size : 0;
+	return 1;
 }
