@@ -119,9 +119,27 @@ void ckpt_prune_free(struct ckpt_prune *);
 
 /* ---- doing it ---------------------------------------------------------------------------------- */
 
+struct ckpt_archive_how {
+	void (*progress)(void *arg, const char *phase, int64_t done,
+			int64_t all); /* or NULL */
+	void *arg;
+};
+struct ckpt_archive_sum {
+	int64_t rows, bytes;
+	bool resumed; /* the file was there, and holds all of it */
+};
+/* Write what goes, with its writes and blobs, into a new file: JSON Lines or a SQLite store, which
+ * is whole, compared value by value and on disk in the end. `store` is the plan's, open for
+ * reading. CKPT_EREFUSED: the file is there and does not hold all of it, or cannot hold it
+ * exactly. Blobs that nothing names go into no archive: they are left in the store then. */
+int ckpt_prune_archive(struct ckpt_prune *, struct ckpt_store *, const char *file,
+		const struct ckpt_config *, const struct ckpt_archive_how *,
+		struct ckpt_archive_sum *out);
+
 struct ckpt_prune_how {
 	int64_t shard, shards; /* of the plan: shards work side by side */
 	bool secure;           /* overwrite what is freed (SQLite) */
+	bool archived;         /* leave what no archive holds */
 	/* after each batch; config->stop ends the run there. Or NULL */
 	void (*progress)(void *arg, int64_t done, int64_t all);
 	/* a namespace that was written to since, and was left out; or NULL */

@@ -74,9 +74,10 @@ static int drop_list(struct edit *e, struct doomed *from, bool blobs, int64_t *r
 	return rc;
 }
 
-int prune_drop_strays(struct ckpt_prune *p, struct edit *e, struct ckpt_prune_done *out)
+int prune_drop_strays(struct ckpt_prune *p, struct edit *e, bool archived,
+		struct ckpt_prune_done *out)
 {
 	int rc = drop_list(e, p->stray_writes, false, &out->writes);
 
-	return rc < 0 ? rc : drop_list(e, p->stray_blobs, true, &out->blobs);
+	return rc < 0 || archived ? rc : drop_list(e, p->stray_blobs, true, &out->blobs);
 }

@@ -413,8 +413,8 @@ void ckpt_prune_free(struct ckpt_prune *p)
 	doomed_free(p->kept);
 	doomed_free(p->stray_writes);
 	doomed_free(p->stray_blobs);
-	prune_list_free(p->lists[0]);
-	prune_list_free(p->lists[1]);
+	for (size_t i = 0; i < 3; i++)
+		prune_list_free(p->lists[i]);
 	ckpt_buf_free(&p->key);
 	free(p);
 }

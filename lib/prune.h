@@ -74,7 +74,7 @@ struct ckpt_prune {
 	/* policy.orphans: keys of no checkpoint; an id of a blob is the channel, its length as 4
 	   bytes in front, and the version */
 	struct doomed *stray_writes, *stray_blobs;
-	struct key_list *lists[2]; /* where looking up keys stands: doomed, kept */
+	struct key_list *lists[3]; /* where looking up keys stands */
 	bool future;               /* what is newer than the clock is named so */
 	uint64_t hash;
 	struct ckpt_buf key;
@@ -105,6 +105,7 @@ bool prune_covers(const struct ckpt_prune *, struct ckpt_view thread);
 /* prune_stray.c: what belongs to no checkpoint: counted into the plan. */
 int prune_strays(struct ckpt_prune *);
 struct edit;
-int prune_drop_strays(struct ckpt_prune *, struct edit *, struct ckpt_prune_done *);
+int prune_drop_strays(struct ckpt_prune *, struct edit *, bool archived,
+		struct ckpt_prune_done *);
 
 #endif

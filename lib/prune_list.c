@@ -98,17 +98,17 @@ static int list_new(struct key_list **out, struct doomed *from, struct ckpt_erro
 	return 0;
 }
 
-int ckpt_prune_has(struct ckpt_prune *p, const struct ckpt_key *key, bool kept)
+static int list_has(struct ckpt_prune *p, struct doomed *from, struct key_list **at,
+		const struct ckpt_key *key)
 {
-	struct doomed *from = kept ? p->kept : p->doomed;
-	struct key_list *l = p->lists[kept];
+	struct key_list *l = *at;
 	int rc = 1;
 
 	if (!from)
 		return 0;
-	if (!l && list_new(&p->lists[kept], from, p->err) < 0)
+	if (!l && list_new(at, from, p->err) < 0)
 		return p->err->code;
-	l = p->lists[kept];
+	l = *at;
 	if (!l->last.thread.p || prune_key_cmp(key, &l->last) < 0) {
 		rc = doomed_rewind(from);
 		rc = rc < 0 ? rc : step(l);
@@ -120,6 +120,14 @@ int ckpt_prune_has(struct ckpt_prune *p, const struct ckpt_key *key, bool kept)
 	if (rc < 0)
 		return rc;
 	return !l->ended && prune_key_cmp(&l->item.key, key) == 0;
+}
+
+int ckpt_prune_has(struct ckpt_prune *p, const struct ckpt_key *key, bool kept)
+{
+	int rc = kept ? list_has(p, p->kept, &p->lists[1], key)
+	              : list_has(p, p->doomed, &p->lists[0], key);
+
+	return rc || kept ? rc : list_has(p, p->stray_writes, &p->lists[2], key);
 }
 
 void prune_list_free(struct key_list *l)

@@ -51,7 +51,7 @@ int ckpt_prune_run(struct ckpt_prune *p, const char *name,
 	*out = (struct ckpt_prune_done){ sum.checkpoints, sum.writes, sum.blobs,
 		sum.moved };
 	if (rc >= 0 && p->policy.orphans)
-		rc = prune_drop_strays(p, e, out);
+		rc = prune_drop_strays(p, e, how->archived, out);
 	edit_close(e);
 	return rc < 0 ? rc : 0;
 }
