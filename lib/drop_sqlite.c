@@ -60,6 +60,9 @@ static const char *const texts[] = {
 	[DELETE_WRITES] = "DELETE FROM {writes} WHERE thread_id = $1 AND checkpoint_ns = "
 			  "$2 "
 			  "AND checkpoint_id = $3",
+	[STRAYS] = "SELECT 1 FROM {writes} WHERE thread_id = $1 LIMIT 1",
+	[DELETE_STRAYS] = "DELETE FROM {writes} WHERE rowid IN (SELECT rowid FROM "
+			  "{writes} WHERE thread_id = $1 LIMIT 100)",
 };
 /* clang-format on */
 
