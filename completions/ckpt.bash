@@ -75,7 +75,7 @@ _ckpt_file()
 
 _ckpt_commands()
 {
-	_ckpt_offer_all list show diff check migrate du prune copy delete help completion
+	_ckpt_offer_all list show diff check migrate du prune enforce-size copy delete help completion
 }
 
 _ckpt_options()
@@ -87,7 +87,8 @@ _ckpt_options()
 	check) _ckpt_offer_all --thread ;;
 	migrate) _ckpt_offer_all --thread --where --dry-run --verify --verify-only --on-conflict --quarantine --with-store --encrypt-all --progress ;;
 	du) _ckpt_offer_all --by ;;
-	prune) _ckpt_offer_all --keep-last --keep-within --older-than --keep-hourly --keep-daily --keep-weekly --keep-monthly --keep-where --keep-thread --delete-threads --idle --orphans --strategy --dry-run --yes --archive --max-delete --expect-plan --as-of --min-age --active-within --no-keep-interrupted --no-keep-heads --thread --thread-glob --threads-from --null --ns --where --run-id --shard --list --progress ;;
+	prune) _ckpt_offer_all --keep-last --keep-within --older-than --keep-hourly --keep-daily --keep-weekly --keep-monthly --keep-where --keep-thread --delete-threads --idle --orphans --strategy --dry-run --yes --archive --vacuum --max-delete --expect-plan --as-of --min-age --active-within --no-keep-interrupted --no-keep-heads --thread --thread-glob --threads-from --null --ns --where --run-id --shard --list --progress ;;
+	enforce-size) _ckpt_offer_all --max-size --max-thread --max-checkpoint --check --measure --order --floor --low-water --min-age --active-within --no-keep-interrupted --no-keep-heads --dry-run --yes --progress ;;
 	copy) _ckpt_offer_all --at --dry-run ;;
 	delete) _ckpt_offer_all --thread --run-id --dry-run --yes --secure --progress ;;
 	esac
@@ -158,6 +159,16 @@ _ckpt_value()
 	prune:--run-id) kind=none ;;
 	prune:--shard) kind=none ;;
 	prune:--progress) kind='words none plain' ;;
+	enforce-size:--max-size) kind=none ;;
+	enforce-size:--max-thread) kind=none ;;
+	enforce-size:--max-checkpoint) kind=none ;;
+	enforce-size:--measure) kind='words live file' ;;
+	enforce-size:--order) kind='words idle oldest largest' ;;
+	enforce-size:--floor) kind=none ;;
+	enforce-size:--low-water) kind=none ;;
+	enforce-size:--min-age) kind=none ;;
+	enforce-size:--active-within) kind=none ;;
+	enforce-size:--progress) kind='words none plain' ;;
 	copy:--at) kind=checkpoint ;;
 	delete:--thread) kind=thread ;;
 	delete:--run-id) kind=none ;;
@@ -183,7 +194,7 @@ _ckpt_argument()
 	migrate) kind=file ;;
 	du) kind=thread ;;
 	copy) kind=thread ;;
-	help) kind='words list show diff check migrate du prune copy delete help completion addresses dump environment exit-codes json layouts policies' ;;
+	help) kind='words list show diff check migrate du prune enforce-size copy delete help completion addresses dump environment exit-codes json layouts policies' ;;
 	completion) kind='words bash zsh fish' ;;
 	esac
 }
