@@ -137,13 +137,15 @@ static void add_spans(struct ckpt_buf *b, const struct sql_scan *s,
 	add_order(b, store, &s->pick, 2);
 }
 
+/* Sizes cost: little where a row tells its own, but for each row; where it must be unpacked, much.
+ * Whoever reads values has them before himself. */
 static const char *col_of(
 		const struct sql_scan *s, const struct sql_store *store, size_t i)
 {
 	bool size = i == COL_SIZE || i == COL_META_SIZE;
+	bool cheap = !store->dialect->sizes_unpack && s->pick.depth < CKPT_VALUES;
 
-	return size && store->dialect->sizes_unpack && !s->pick.sizes ? "0"
-	                                                              : store->cols[i];
+	return size && !cheap && !s->pick.sizes && !s->pick.bare ? "0" : store->cols[i];
 }
 
 static void add_rows(struct ckpt_buf *b, const struct sql_scan *s,
@@ -372,9 +374,15 @@ static int fill(struct sql_scan *s, const struct cell *row, struct ckpt_checkpoi
 		out->meta = row[COL_META].v;
 		out->meta_type = CKPT_META_TYPE;
 	}
-	if (depth >= CKPT_VALUES)
+	if (depth >= CKPT_VALUES) {
+		if (!out->size)
+			out->size = (int64_t)row[COL_BODY].v.n;
+		if (!out->meta_size)
+			out->meta_size = (int64_t)row[COL_META].v.n;
 		sql_fill_values(s, row[COL_BODY].v, out);
-	if (s->pick.sizes && store->blob_sizes && s->pick.rows == CKPT_WHOLE)
+	}
+	if (s->pick.sizes && !s->pick.own_sizes && store->blob_sizes &&
+			s->pick.rows == CKPT_WHOLE)
 		sql_blob_sizes(store, s->cache, out);
 	if (s->merge)
 		write_merge_take(s->merge, s, row, out);
