@@ -29,9 +29,7 @@ static const struct opt opts[] = {
 		"only say what would go, and why the rest stays", NULL, 0, false },
 	{ 'y', "yes", OPT_FLAG, AT(struct prune_opts, yes), NULL,
 		"do not ask", NULL, 0, false },
-	{ 0, "archive", OPT_TEXT, AT(struct prune_opts, archive), "FILE",
-		"first write what goes into FILE: .jsonl, or a SQLite store", NULL,
-		COMPLETE_FILE, false },
+	DEED_OPTS(struct prune_opts, deed),
 	{ 0, "max-delete", OPT_TEXT, AT(struct prune_opts, max_delete), "N|P%",
 		"refuse to drop more checkpoints, or threads (default: 50% of threads)",
 		NULL, 0, false },
@@ -96,7 +94,8 @@ static int check_policy(struct cli *cli, const struct prune_opts *o)
 				"say which: --idle, --thread, --threads-from, "
 				"--thread-glob "
 				"or --where");
-	if (!o->delete_threads && !o->orphans && !policy_rules(&o->rules))
+	if (!o->delete_threads && !o->orphans && !policy_rules(&o->rules) &&
+			!o->deed.vacuum)
 		return refuse(cli, "no rule says what to keep",
 				"see which there are: ckpt help policies");
 	if (!o->delete_threads && policy_rules(&o->rules) && !policy_keeps(&o->rules))
@@ -123,6 +122,8 @@ static int check_words(struct cli *cli, struct prune_opts *o)
 
 	if (rc >= 0)
 		rc = policy_check(cli, &o->rules, &o->select, &o->guards);
+	if (rc >= 0)
+		rc = deed_check(cli, &o->deed);
 	if (rc >= 0 && o->expect && !ckpt_prune_time(&time, o->expect))
 		rc = cli_usage(cli, "--expect-plan '%s': no id of a plan", o->expect);
 	if (rc >= 0 && o->expect && o->as_of != CKPT_UNKNOWN)
@@ -242,6 +243,7 @@ static int carry_out(struct prune *p)
 		.progress = &p->progress,
 		.doing = "pruning",
 		.hint = "add --yes (and, for unattended runs, --max-delete 20%)",
+		.o = &p->o->deed,
 		.yes = p->o->yes,
 		.stdin_taken = p->o->select.taken,
 		.shard = p->scope.shard,
@@ -265,7 +267,7 @@ static int go_on(struct prune *p)
 	p->out.after = p->out.before;
 	if (rc < 0)
 		return rc;
-	if (!p->o->dry_run && !is_nothing(&p->out.plan))
+	if (!p->o->dry_run && (!is_nothing(&p->out.plan) || p->o->deed.vacuum))
 		return carry_out(p);
 	rc = report_summary(&p->report, &p->out);
 	if (rc >= 0 && p->o->dry_run)

@@ -3,6 +3,7 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "ask.h"
 #include "deed.h"
@@ -72,8 +73,13 @@ static void measure(struct deed *d, const char *name)
 
 static int carry_out(struct deed *d, const char *name)
 {
+	const char *vacuum = d->o ? d->o->vacuum : NULL;
 	const struct ckpt_prune_how how = { .shard = d->shard,
 		.shards = d->shards,
+		.archived = d->o && d->o->archive,
+		.vacuum = !vacuum   ? CKPT_VACUUM_NONE
+		          : *vacuum ? CKPT_VACUUM_FULL
+		                    : CKPT_VACUUM_STEPS,
 		.progress = on_progress,
 		.moved = on_moved,
 		.arg = d };
@@ -91,20 +97,88 @@ static int carry_out(struct deed *d, const char *name)
 				"consistent; run the same command again to finish",
 				(long long)d->out->done.checkpoints,
 				(long long)d->out->plan.checkpoints);
+	if (*d->out->done.vacuum_why)
+		cli_note(d->cli, "vacuum: %s", d->out->done.vacuum_why);
 	measure(d, name);
 	return rc;
+}
+
+/* ---- the archive -------------------------------------------------------------------------- */
+
+static void on_archive(void *arg, const char *phase, int64_t done, int64_t all)
+{
+	struct deed *d = arg;
+
+	progress_show(d->progress, phase, done, all);
+}
+
+/* From a snapshot of its own: nobody waits for a person with the store in hand. */
+static int archive(struct deed *d, const char *name)
+{
+	const struct ckpt_archive_how how = { .progress = on_archive, .arg = d };
+	const char *file = d->o->archive;
+	struct ckpt_archive_sum sum;
+	struct ckpt_config config;
+	struct ckpt_store *store;
+	struct ckpt_buf shown = { 0 };
+	mode_t mask;
+	int rc = cli_store_open(&store, d->cli, name);
+
+	if (rc < 0)
+		return rc;
+	cli_config(d->cli, &config);
+	/* what states hold is for nobody else to read */
+	mask = umask(077);
+	rc = ckpt_prune_archive(d->plan, store, file, &config, &how, &sum);
+	umask(mask);
+	progress_end(d->progress);
+	if (rc >= 0)
+		rc = ckpt_store_end(store);
+	ckpt_store_close(store);
+	if (rc < 0)
+		return rc;
+	if (sum.resumed)
+		cli_note(d->cli, "archive %s: of a run before, it holds all that goes",
+				file);
+	else
+		cli_note(d->cli, "archive %s: %lld rows, compared, synced", file,
+				(long long)sum.rows);
+	if (d->out->plan.stray_blobs)
+		cli_note(d->cli, "blobs that nothing names go into no archive: they are "
+				 "left");
+	ckpt_store_shown(&shown, name);
+	if (!shown.failed)
+		cli_note(d->cli, "to bring it back:  ckpt migrate %s %s", file, shown.p);
+	ckpt_buf_free(&shown);
+	return 0;
+}
+
+int deed_check(struct cli *cli, const struct deed_opts *o)
+{
+	if (o->vacuum && *o->vacuum && strcmp(o->vacuum, "full") != 0)
+		return cli_usage(cli, "--vacuum=%s: there is --vacuum and --vacuum=full",
+				o->vacuum);
+	if (o->archive && !*o->archive)
+		return cli_usage(cli, "--archive needs the name of a file");
+	return 0;
 }
 
 int deed_do(struct deed *d)
 {
 	const char *given = d->cli->g.store ? d->cli->g.store : getenv("CKPT_STORE");
+	const struct ckpt_prune_sum *s = &d->out->plan;
+	/* then there is only room to give back */
+	bool nothing = !s->checkpoints && !s->stray_writes && !s->stray_blobs;
 	char *name = strdup(given ? given : "");
 	int rc;
 
 	if (!name)
 		return ckpt_fail(&d->cli->err, CKPT_ENOMEM, "out of memory");
 	rc = cli_store_close(d->cli);
-	rc = rc < 0 ? rc : confirm(d);
+	if (rc >= 0 && !nothing)
+		rc = confirm(d);
+	if (rc >= 0 && !nothing && d->o && d->o->archive)
+		rc = archive(d, name);
 	rc = rc < 0 ? rc : carry_out(d, name);
 	free(name);
 	return rc;

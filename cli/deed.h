@@ -14,16 +14,34 @@ struct outcome {
 	bool ran; /* `done` and `after` count, not the plan */
 };
 
+/* What follows or precedes the deed; rows for the tables of commands. */
+struct deed_opts {
+	const char *archive, *vacuum;
+};
+
+/* clang-format off */
+#define DEED_OPTS(type, m) \
+	{ 0, "archive", OPT_TEXT, AT(type, m.archive), "FILE", \
+		"first write what goes into FILE: .jsonl, or a SQLite store", NULL, \
+		COMPLETE_FILE, false }, \
+	{ 0, "vacuum", OPT_MAYBE, AT(type, m.vacuum), "full", \
+		"give the room back; full: all of it, while nobody else can write", NULL, 0, \
+		false }
+/* clang-format on */
+/* CKPT_EUSAGE where the words are wrong. */
+int deed_check(struct cli *, const struct deed_opts *);
+
 struct deed {
 	struct cli *cli;
 	struct ckpt_prune *plan;
 	struct outcome *out; /* plan and before are filled */
 	struct progress *progress;
-	const char *doing;     /* on the bar: "pruning" */
-	const char *hint;      /* what unattended runs do, where there is nobody to ask */
-	bool yes;              /* --yes was given */
-	bool stdin_taken;      /* stdin is data */
-	int64_t shard, shards; /* of the plan */
+	const char *doing; /* on the bar: "pruning" */
+	const char *hint;  /* what unattended runs do, where there is nobody to ask */
+	const struct deed_opts *o; /* or NULL */
+	bool yes;                  /* --yes was given */
+	bool stdin_taken;          /* stdin is data */
+	int64_t shard, shards;     /* of the plan */
 };
 /* Close the store, ask, run. out->ran: something was begun, and `done` tells how much. */
 int deed_do(struct deed *);

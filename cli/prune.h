@@ -14,7 +14,8 @@ struct prune_opts {
 	struct rule_opts rules;
 	struct select_opts select;
 	struct guard_opts guards;
-	const char *max_delete, *archive, *expect, *vacuum;
+	struct deed_opts deed;
+	const char *max_delete, *expect;
 	int64_t idle, as_of;
 	int strategy, progress;
 	bool delete_threads, orphans, dry_run, list, yes;

@@ -136,7 +136,13 @@ int ckpt_prune_archive(struct ckpt_prune *, struct ckpt_store *, const char *fil
 		const struct ckpt_config *, const struct ckpt_archive_how *,
 		struct ckpt_archive_sum *out);
 
+enum ckpt_vacuum {
+	CKPT_VACUUM_NONE,
+	CKPT_VACUUM_STEPS, /* what can be given back beside others */
+	CKPT_VACUUM_FULL   /* all, while nobody else can write */
+};
 struct ckpt_prune_how {
+	enum ckpt_vacuum vacuum;
 	int64_t shard, shards; /* of the plan: shards work side by side */
 	bool secure;           /* overwrite what is freed (SQLite) */
 	bool archived;         /* leave what no archive holds */
@@ -148,7 +154,8 @@ struct ckpt_prune_how {
 };
 struct ckpt_prune_done { /* rows that are gone, also after a failure */
 	int64_t checkpoints, writes, blobs;
-	int64_t moved; /* namespaces left out */
+	int64_t moved;        /* namespaces left out */
+	char vacuum_why[200]; /* why room was not given back, or not all; or empty */
 };
 /* Delete what the plan says, in short transactions; the store must not be open for reading in
  * this process. CKPT_EINTERRUPTED: between two batches; the same again finishes it. */

@@ -4,11 +4,13 @@
  */
 #include "drop.h"
 #include "prune.h"
+#include "vacuum.h"
 
 struct run {
 	const struct ckpt_config *config;
 	const struct ckpt_prune_how *how;
 	struct ckpt_error *err;
+	bool rewritten; /* no room is left to give back */
 };
 
 static int on_batch(void *arg, int64_t done, int64_t all)
@@ -30,6 +32,41 @@ static void on_moved(void *arg, const struct ckpt_key *key)
 		r->how->moved(r->how->arg, key);
 }
 
+/* Drop, and give the room back: at once where that is cheaper. */
+static int drop(struct ckpt_prune *p, struct edit *e, struct run *r,
+		struct ckpt_prune_done *out)
+{
+	const struct drop_how how = { .secure = r->how->secure,
+		.progress = on_batch,
+		.moved = on_moved,
+		.arg = r };
+	struct vacuum_sum room = { 0 };
+	struct drop_sum sum = { 0 };
+	int rc = 0;
+
+	if (r->how->vacuum == CKPT_VACUUM_FULL && !e->server)
+		rc = rewrite_run_sqlite(e, p->doomed, &how, &sum, &room);
+	r->rewritten = rc > 0;
+	if (rc == 0)
+		rc = drop_run(e, p->doomed, &how, &sum);
+	out->checkpoints = sum.checkpoints;
+	out->writes = sum.writes;
+	out->blobs = sum.blobs;
+	out->moved = sum.moved;
+	return rc < 0 ? rc : 0;
+}
+
+static int vacuum(struct edit *e, const struct run *r, struct ckpt_prune_done *out)
+{
+	const struct vacuum_how how = { .full = r->how->vacuum == CKPT_VACUUM_FULL };
+	struct vacuum_sum sum = { 0 };
+	int rc = vacuum_run(e, &how, &sum);
+
+	if (sum.way == VACUUM_NONE)
+		snprintf(out->vacuum_why, sizeof(out->vacuum_why), "%s", sum.why);
+	return rc;
+}
+
 int ckpt_prune_run(struct ckpt_prune *p, const char *name,
 		const struct ckpt_config *config, const struct ckpt_prune_how *how,
 		struct ckpt_prune_done *out, struct ckpt_error *err)
@@ -37,21 +74,17 @@ int ckpt_prune_run(struct ckpt_prune *p, const char *name,
 	const struct edit_want want = {
 		.verb = "prune", .shard = how->shard, .shards = how->shards
 	};
-	struct run r = { config, how, err };
-	const struct drop_how drop = {
-		.secure = how->secure, .progress = on_batch, .moved = on_moved, .arg = &r
-	};
-	struct drop_sum sum = { 0 };
+	struct run r = { config, how, err, false };
 	struct edit *e;
 	int rc = edit_open(&e, name, config, &want, err);
 
 	*out = (struct ckpt_prune_done){ 0 };
 	if (rc >= 0 && doomed_count(p->doomed))
-		rc = drop_run(e, p->doomed, &drop, &sum);
-	*out = (struct ckpt_prune_done){ sum.checkpoints, sum.writes, sum.blobs,
-		sum.moved };
+		rc = drop(p, e, &r, out);
 	if (rc >= 0 && p->policy.orphans)
 		rc = prune_drop_strays(p, e, how->archived, out);
+	if (rc >= 0 && how->vacuum != CKPT_VACUUM_NONE && !r.rewritten)
+		rc = vacuum(e, &r, out);
 	edit_close(e);
 	return rc < 0 ? rc : 0;
 }
