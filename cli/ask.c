@@ -143,7 +143,7 @@ static int put_question(int fd, const struct ask *a, const struct ckpt_buf *name
 
 int ask(struct cli *cli, const struct ask *a)
 {
-	struct ckpt_buf name = { 0 };
+	struct ckpt_buf name = { 0 }, end = { .p = "\n", .n = 1 };
 	char line[ANSWER_MAX];
 	int fd;
 	bool agreed;
@@ -161,9 +161,11 @@ int ask(struct cli *cli, const struct ask *a)
 	ask_name(&name, cli);
 	if (name.failed || put_question(fd, a, &name) < 0)
 		ckpt_fail(&cli->err, CKPT_ENOMEM, "out of memory");
-	else if (!read_line(fd, line))
+	else if (!read_line(fd, line)) {
+		show(fd, &end);
 		ckpt_fail(&cli->err, sink_signal() ? CKPT_EINTERRUPTED : CKPT_EREFUSED,
 				"no answer: nothing was changed");
+	}
 	agreed = !cli->err.code && (a->most ? strcmp(line, name.p) == 0 : is_yes(line));
 	if (!cli->err.code && !agreed)
 		ckpt_fail(&cli->err, CKPT_EREFUSED, "not confirmed: nothing was changed");

@@ -143,7 +143,10 @@ static int delete_now(struct delete_run *d)
 	progress_start(&d->progress, cli, d->o->progress);
 	rc = ckpt_delete_run(d->plan, receipt_store(cli), &config, &how, &gone);
 	progress_end(&d->progress);
-	put_answer(d, &gone);
+	if (rc < 0 && !gone.checkpoints && !gone.writes && !gone.blobs)
+		out_discard(cli);
+	else /* what is gone is told, also where not all of it went well */
+		put_answer(d, &gone);
 	return rc;
 }
 
