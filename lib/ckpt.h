@@ -212,6 +212,7 @@ struct ckpt_pick {
 	              channels, nor sizes: those of the values as they were stored */
 	bool writes; /* pending writes too; their bodies only with VALUES */
 	bool sizes;  /* sizes too; PostgreSQL has to unpack rows for them */
+	bool own_sizes; /* … but not of blobs, which have to be looked for in all rows */
 	bool locate; /* WHOLE, STORED: `row` too */
 	bool newest; /* "descending" as the saver's own database orders ids */
 	bool descending;
