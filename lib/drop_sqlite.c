@@ -45,24 +45,25 @@ struct drop {
 	int64_t moved_mark; /* a moved namespace whose other part is in the next piece; or -1 */
 };
 
-/* clang-format off: SQL reads best as it is broken here */
+/* SQL reads best as it is broken here */
+/* clang-format off */
 enum { NEWEST, ROW, DELETE_CHECKPOINT, DELETE_WRITES, STRAYS, DELETE_STRAYS };
 static const char *const texts[] = {
 	[NEWEST] = "SELECT checkpoint_id FROM {checkpoints} WHERE thread_id = $1 AND "
-		   "checkpoint_ns = $2 ORDER BY checkpoint_id DESC LIMIT 1",
-	[ROW] = "SELECT rowid FROM {checkpoints} WHERE thread_id = $1 AND checkpoint_ns "
-		"= $2 "
+		"checkpoint_ns = $2 ORDER BY checkpoint_id DESC LIMIT 1",
+	[ROW] = "SELECT rowid FROM {checkpoints} WHERE thread_id = $1 AND checkpoint_ns = $2 "
 		"AND checkpoint_id = $3",
 	/* what is there now may be another one: a put of the same key gets a new row */
-	[DELETE_CHECKPOINT] =
-			"DELETE FROM {checkpoints} WHERE rowid = $4 AND +thread_id = $1 "
-			"AND +checkpoint_ns = $2 AND +checkpoint_id = $3",
-	[DELETE_WRITES] = "DELETE FROM {writes} WHERE thread_id = $1 AND checkpoint_ns = "
-			  "$2 "
-			  "AND checkpoint_id = $3",
-	[STRAYS] = "SELECT 1 FROM {writes} WHERE thread_id = $1 LIMIT 1",
-	[DELETE_STRAYS] = "DELETE FROM {writes} WHERE rowid IN (SELECT rowid FROM "
-			  "{writes} WHERE thread_id = $1 LIMIT 100)",
+	[DELETE_CHECKPOINT] = "DELETE FROM {checkpoints} WHERE rowid = $4 AND +thread_id = $1 "
+		"AND +checkpoint_ns = $2 AND +checkpoint_id = $3",
+	[DELETE_WRITES] = "DELETE FROM {writes} WHERE thread_id = $1 AND checkpoint_ns = $2 "
+		"AND checkpoint_id = $3",
+	/* only of a thread that is gone: one that went on keeps all it has */
+	[STRAYS] = "SELECT 1 FROM {writes} WHERE thread_id = $1 AND NOT EXISTS (SELECT 1 FROM "
+		"{checkpoints} WHERE thread_id = $1) LIMIT 1",
+	[DELETE_STRAYS] = "DELETE FROM {writes} WHERE rowid IN (SELECT rowid FROM {writes} "
+		"WHERE thread_id = $1 AND NOT EXISTS (SELECT 1 FROM {checkpoints} WHERE "
+		"thread_id = $1) LIMIT 100)",
 };
 /* clang-format on */
 

@@ -11,7 +11,8 @@ struct unlike { /* a statement that gives a row where the copy would differ */
 	const char *sql, *why;
 };
 
-/* clang-format off: SQL reads best as it is broken here */
+/* SQL reads best as it is broken here */
+/* clang-format off */
 static const struct unlike unlikes[] = {
 	{ "SELECT 1 FROM old.sqlite_master WHERE type NOT IN ('table', 'index') OR "
 	  "rootpage = 0 OR sql LIKE 'create virtual%'",
