@@ -171,14 +171,31 @@ static void name_future(struct ckpt_prune *p)
 	}
 }
 
+static bool in_shard(const struct ckpt_prune *p, struct ckpt_view thread)
+{
+	uint64_t n = (uint64_t)p->scope->shards;
+
+	return !n || ckpt_hash(thread) % n == (uint64_t)p->scope->shard - 1;
+}
+
+static int take_blobs(struct ckpt_prune *p)
+{
+	const struct thread *t = &p->t;
+	int rc = t->key.thread.p ? prune_blobs_take(p) : 0;
+
+	for (size_t i = 0; i < t->nrows && rc == 0 && in_shard(p, t->key.thread); i++)
+		p->sum.all_bytes += t->rows[i].bytes;
+	return rc;
+}
+
 /* The thread is read: plan it. */
 static int plan_thread(struct ckpt_prune *p)
 {
 	struct plan *plan = &p->t.plan;
-	int rc = 0;
+	int rc = take_blobs(p);
 
-	if (!plan->nfacts)
-		return 0;
+	if (rc < 0 || !plan->nfacts)
+		return rc;
 	p->sum.all_threads++;
 	p->sum.all_checkpoints += (int64_t)plan->nfacts;
 	if (!p->t.selected)
@@ -191,7 +208,8 @@ static int plan_thread(struct ckpt_prune *p)
 			plan_keep_all(plan, CKPT_WHY_UNDECODABLE);
 	}
 	rc = rc < 0 ? rc : prune_close(p);
-	rc = rc < 0 ? rc : prune_count_blobs(p);
+	if (rc >= 0)
+		prune_count_blobs(p);
 	name_future(p);
 	for (size_t i = 0; i < plan->nspaces && rc >= 0; i++)
 		rc = tell_space(p, i);
@@ -201,13 +219,6 @@ static int plan_thread(struct ckpt_prune *p)
 }
 
 /* ---- the threads ----------------------------------------------------------------------------------- */
-
-static bool in_shard(const struct ckpt_prune *p, struct ckpt_view thread)
-{
-	uint64_t n = (uint64_t)p->scope->shards;
-
-	return !n || ckpt_hash(thread) % n == (uint64_t)p->scope->shard - 1;
-}
 
 static bool is_covered(const struct ckpt_prune *p, struct ckpt_view thread)
 {
@@ -263,8 +274,7 @@ static int visit(struct walk *w, const struct ckpt_checkpoint *c)
 	if (p->scope->progress)
 		p->scope->progress(p->scope->to, ++w->done);
 	if (w->shard)
-		p->sum.all_bytes +=
-				c->size + c->meta_size + c->writes_size + c->blobs_new;
+		p->sum.all_bytes += c->size + c->meta_size + c->writes_size;
 	if (!w->covered) {
 		p->sum.all_checkpoints += w->shard;
 		return 0;
@@ -278,6 +288,7 @@ static int scan_threads(struct walk *w, const struct ckpt_key *key)
 	struct ckpt_pick pick = { .depth = p->scope->meta ? CKPT_META : CKPT_LINKS,
 		.writes = true,
 		.sizes = true,
+		.own_sizes = !p->scope->item,
 		.locate = true };
 	struct ckpt_checkpoint c;
 	struct ckpt_scan *scan;
@@ -286,9 +297,14 @@ static int scan_threads(struct walk *w, const struct ckpt_key *key)
 	if (key)
 		pick.key = *key;
 	rc = ckpt_scan_open(&scan, p->store, &pick);
+	rc = rc < 0 ? rc : prune_blobs_open(p, key);
 	while (rc >= 0 && (rc = ckpt_scan_next(scan, &c)) > 0)
 		rc = visit(w, &c);
 	ckpt_scan_close(scan);
+	rc = rc < 0 ? rc : plan_thread(p);
+	prune_thread_free(&p->t); /* it is done */
+	p->t = (struct thread){ 0 };
+	prune_blobs_close(p);
 	return rc < 0 ? rc : 0;
 }
 
@@ -355,8 +371,6 @@ static int plan_all(struct ckpt_prune *p)
 	         : p->scope->nthreads ? scan_named(&w)
 	                              : scan_threads(&w, NULL);
 
-	if (rc >= 0)
-		rc = plan_thread(p);
 	if (rc >= 0 && p->scope->nthreads && p->scope->totals)
 		rc = count_all(p);
 	ckpt_buf_free(&w.name);

@@ -50,6 +50,13 @@ struct space {                 /* beside a plan_space */
 	bool mixed;                /* ids as TEXT and as BLOB: no order to rely on */
 };
 
+struct blob_row {      /* of the thread at hand */
+	uint64_t name; /* namespace, channel, version */
+	int64_t bytes;
+	size_t space; /* or more than there are: of one without checkpoints */
+	bool empty;
+};
+
 struct thread { /* at hand; everything about it is gone at the next one */
 	struct arena arena;
 	struct ckpt_key key; /* thread alone */
@@ -58,8 +65,10 @@ struct thread { /* at hand; everything about it is gone at the next one */
 	struct space *spaces;
 	struct ckpt_key *keys; /* of spaces: thread and ns */
 	size_t capfacts, capspaces;
-	bool selected;       /* a checkpoint of it is */
-	struct hashes blobs; /* PostgreSQL: that hold a value, once they are asked for */
+	bool selected;         /* a checkpoint of it is */
+	struct blob_row *rows; /* PostgreSQL: its blobs */
+	size_t nrows, caprows;
+	struct hashes blobs; /* … that hold a value, once they are asked for */
 	bool has_blobs;
 };
 
@@ -70,6 +79,9 @@ struct ckpt_prune {
 	const struct ckpt_prune_scope *scope; /* while planning */
 	struct thread t;
 	struct ckpt_prune_sum sum;
+	struct ckpt_scan *blobs; /* goes along with the threads, one ahead; or NULL */
+	struct ckpt_checkpoint
+			blob; /* … what comes next; its thread is NULL at the end */
 	struct doomed *doomed, *kept;
 	/* policy.orphans: keys of no checkpoint; an id of a blob is the channel, its length as 4
 	   bytes in front, and the version */
@@ -88,10 +100,18 @@ void prune_thread_free(struct thread *);
 /* The fact of an id in a namespace, or SIZE_MAX. */
 size_t prune_find(const struct thread *, size_t space, struct ckpt_view id);
 
+/* prune_blobs.c: rows of blobs, read once and beside the threads: of all, or of one. */
+int prune_blobs_open(struct ckpt_prune *, const struct ckpt_key *thread);
+int prune_blobs_take(struct ckpt_prune *); /* all of the thread at hand is there */
+void prune_blobs_close(struct ckpt_prune *);
+int prune_blobs_know(struct thread *, struct ckpt_error *); /* fills `blobs` */
+uint64_t prune_blob_name(
+		size_t space, struct ckpt_view channel, struct ckpt_view version);
+
 /* prune_need.c: after plan_rank, until the plan is closed. */
 int prune_close(struct ckpt_prune *);
 /* Then: which blobs go with what goes. */
-int prune_count_blobs(struct ckpt_prune *);
+void prune_count_blobs(struct ckpt_prune *);
 
 /* prune_list.c */
 int prune_hash(struct ckpt_prune *, char tag, const struct ckpt_key *);

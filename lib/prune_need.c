@@ -18,55 +18,6 @@
 
 /* ---- values that are kept apart --------------------------------------------------------------------- */
 
-static uint64_t blob_name(
-		size_t space, struct ckpt_view channel, struct ckpt_view version)
-{
-	const uint64_t pair[3] = { ckpt_hash(channel), ckpt_hash(version), space };
-
-	return ckpt_hash((struct ckpt_view){ pair, sizeof(pair) });
-}
-
-static size_t space_of(const struct thread *t, const struct ckpt_key *key)
-{
-	size_t i = 0;
-
-	while (i < t->plan.nspaces && !ckpt_view_eq(t->keys[i].ns, key->ns))
-		i++;
-	return i;
-}
-
-/* Which blobs the thread has; their bytes stay where they are. */
-static int read_blobs(struct ckpt_prune *p)
-{
-	struct thread *t = &p->t;
-	const struct ckpt_pick pick = {
-		.key = t->key, .depth = CKPT_KEYS, .rows = CKPT_BLOB_ROWS
-	};
-	struct ckpt_checkpoint c;
-	struct ckpt_scan *scan = NULL;
-	size_t space = 0;
-	int rc = 0;
-
-	t->has_blobs = true;
-	if (p->store->has_blobs)
-		rc = ckpt_scan_open(&scan, p->store, &pick);
-	while (scan && rc >= 0 && (rc = ckpt_scan_next(scan, &c)) > 0) {
-		const struct ckpt_value *v = &c.values[0];
-
-		if (space >= t->plan.nspaces ||
-				!ckpt_view_eq(t->keys[space].ns, c.key.ns))
-			space = space_of(t, &c.key);
-		if (!ckpt_view_eq(v->type, CKPT_LIT("empty")))
-			rc = hashes_add(&t->blobs,
-					blob_name(space, v->channel,
-							row_version(v->version)),
-					p->err);
-	}
-	ckpt_scan_close(scan);
-	hashes_sort(&t->blobs);
-	return rc < 0 ? rc : 0;
-}
-
 /* A null beside the container's other values is none; one in a blob is. */
 static bool is_stored(
 		const struct ckpt_prune *p, size_t space, const struct ckpt_value *v)
@@ -75,8 +26,8 @@ static bool is_stored(
 					 ckpt_view_eq(v->body, CKPT_LIT("null"))))
 		return true;
 	return p->t.has_blobs && v->version.p &&
-	       hashes_have(&p->t.blobs,
-			       blob_name(space, v->channel, row_version(v->version)));
+	       hashes_have(&p->t.blobs, prune_blob_name(space, v->channel,
+							row_version(v->version)));
 }
 
 /* ---- chains ----------------------------------------------------------------------------------------- */
@@ -169,7 +120,7 @@ static int read_values(
 
 		if (p->store->inlines && v->version.p &&
 				hashes_add(&t->spaces[f->space].live,
-						blob_name(f->space, v->channel,
+						prune_blob_name(f->space, v->channel,
 								row_version(v->version)),
 						p->err) < 0)
 			return p->err->code;
@@ -315,7 +266,7 @@ static int read_kept(struct ckpt_prune *p, size_t at)
 
 	if (t->facts[at].read)
 		return 0;
-	if (p->store->inlines && !t->has_blobs && read_blobs(p) < 0)
+	if (p->store->inlines && !t->has_blobs && prune_blobs_know(t, p->err) < 0)
 		return p->err->code;
 	/* the oldest kept one of a run that ends with the newest */
 	while (first > s->first && t->plan.facts[first - 1].why &&
@@ -394,36 +345,19 @@ static bool look_back(struct thread *t)
 	return any;
 }
 
-static bool blob_goes(const struct thread *t, size_t space, const struct ckpt_value *v)
-{
-	const struct space *s = &t->spaces[space];
-
-	return s->loses &&
-	       !(s->keeps && hashes_have(&s->live,
-					     blob_name(space, v->channel,
-							     row_version(v->version))));
-}
-
-int prune_count_blobs(struct ckpt_prune *p)
+void prune_count_blobs(struct ckpt_prune *p)
 {
 	struct thread *t = &p->t;
-	const struct ckpt_pick pick = {
-		.key = t->key, .depth = CKPT_LINKS, .rows = CKPT_BLOB_ROWS, .sizes = true
-	};
-	struct ckpt_checkpoint c;
-	struct ckpt_scan *scan = NULL;
-	size_t space;
-	int rc = 0;
+	bool any = look_back(t);
 
-	if (look_back(t) && p->store->has_blobs)
-		rc = ckpt_scan_open(&scan, p->store, &pick);
-	while (scan && rc >= 0 && (rc = ckpt_scan_next(scan, &c)) > 0) {
-		space = space_of(t, &c.key);
-		if (space >= t->plan.nspaces || !blob_goes(t, space, &c.values[0]))
+	for (size_t i = 0; i < t->nrows && any; i++) {
+		const struct blob_row *b = &t->rows[i];
+		struct space *s =
+				b->space < t->plan.nspaces ? &t->spaces[b->space] : NULL;
+
+		if (!s || !s->loses || (s->keeps && hashes_have(&s->live, b->name)))
 			continue;
-		t->spaces[space].blobs++;
-		t->spaces[space].blob_bytes += c.blobs_all;
+		s->blobs++;
+		s->blob_bytes += b->bytes;
 	}
-	ckpt_scan_close(scan);
-	return rc < 0 ? rc : 0;
 }

@@ -76,6 +76,7 @@ void prune_thread_free(struct thread *t)
 	free(t->spaces);
 	free(t->keys);
 	free(t->blobs.v);
+	free(t->rows);
 	arena_free(&t->arena);
 }
 
@@ -93,7 +94,7 @@ int prune_thread_start(struct ckpt_prune *p, const struct ckpt_key *key)
 	t->key = (struct ckpt_key){ .thread = arena_copy(&t->arena, key->thread, p->err),
 		.blob = key->blob & CKPT_BLOB_THREAD };
 	t->selected = t->has_blobs = false;
-	t->blobs.n = 0;
+	t->blobs.n = t->nrows = 0;
 	return p->err->code;
 }
 
