@@ -18,6 +18,7 @@ struct migrate_opts {
 	struct opt_list threads, where;
 	const char *quarantine;
 	int verify, on_conflict, progress;
+	int64_t jobs;
 	bool dry_run, encrypt_all, verify_only, with_store;
 };
 
@@ -55,6 +56,8 @@ static const struct opt opts[] = {
 		"long-term memory too: the store tables", NULL, 0, false },
 	{ 0, "encrypt-all", OPT_FLAG, AT(struct migrate_opts, encrypt_all), NULL,
 		"encrypt plain values of encrypted rows too", NULL, 0, false },
+	{ 0, "jobs", OPT_INT, AT(struct migrate_opts, jobs), "N",
+		"connections that write to a PostgreSQL target (default: 2)", NULL, 0, false },
 	{ 0, "progress", OPT_ENUM, AT(struct migrate_opts, progress), "HOW",
 		"no bar, or lines instead of it", "none|plain", COMPLETE_CHOICES, false },
 	{ 0, NULL, OPT_END_KIND, 0, NULL, NULL, NULL, 0, false }
@@ -244,6 +247,8 @@ static int check_words(struct cli *cli, const struct migrate_opts *o)
 {
 	if (cli->g.store)
 		return cli_usage(cli, "migrate names its stores itself: SRC DST, not -s");
+	if (o->jobs != CKPT_UNKNOWN && (o->jobs < 1 || o->jobs > 16))
+		return cli_usage(cli, "--jobs: from 1 to 16");
 	return cli_check_where(cli, &o->where);
 }
 
@@ -296,6 +301,7 @@ static int copy(struct migrate *m)
 		.dry_run = m->o->dry_run,
 		.encrypt_all = m->o->encrypt_all,
 		.with_store = m->o->with_store,
+		.jobs = m->o->jobs == CKPT_UNKNOWN ? 0 : (unsigned)m->o->jobs,
 		.verify = m->o->verify < 0 ? CKPT_VERIFY_FULL
 		                           : (enum ckpt_verify)m->o->verify,
 		.on_conflict = m->o->on_conflict < 0

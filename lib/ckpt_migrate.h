@@ -26,6 +26,7 @@ struct ckpt_migrate_how {
 	bool dry_run;     /* only look whether all can be carried */
 	bool encrypt_all; /* plain values of encrypted rows are encrypted, too */
 	bool with_store;  /* long-term memory, too: the tables store and store_vectors */
+	unsigned jobs;    /* connections to a PostgreSQL target; 0: two */
 	enum ckpt_verify verify;
 	enum ckpt_conflict on_conflict; /* a row of the target that differs */
 	/* Is this checkpoint (META; with a key alone: writes whose checkpoint is not there) to

@@ -5,6 +5,7 @@
  */
 #include <stdarg.h>
 
+#include "failpoint.h"
 #include "items.h"
 #include "target_sql.h"
 
@@ -46,7 +47,7 @@ void items_tell(struct items *w, const char *code, const struct item *it,
 int items_told(struct items *w, int rc)
 {
 	if (w->phase != ITEMS_LOOK)
-		return target_told(sql_target_of(w->m->target), rc);
+		return target_told(sql_target_main(w->m->target), rc);
 	if (w->err.code && !w->m->err->code)
 		*w->m->err = w->err;
 	return w->m->err->code ? w->m->err->code : rc;
@@ -69,7 +70,7 @@ int items_end(struct items *w)
 
 	if (w->phase == ITEMS_LOOK)
 		return 0;
-	t = sql_target_of(w->m->target);
+	t = sql_target_main(w->m->target);
 	args[0] = text_cell(t->source);
 	args[1] = text_cell(t->run);
 	if (w->phase == ITEMS_COPY)
@@ -82,8 +83,10 @@ int items_end(struct items *w)
 		ckpt_fail(&t->own, CKPT_EBUSY,
 				"another ckpt took over this migration; it goes on "
 				"there");
+	FAILPOINT("migrate.items.before");
 	if (rc > 0)
 		rc = t->sql->conn->driver->commit(t->sql->conn);
+	FAILPOINT("migrate.items.after");
 	return items_told(w, rc);
 }
 
@@ -348,7 +351,7 @@ static int go(struct migrate *m, enum items_phase phase)
 		finish(w);
 		return rc;
 	}
-	w->to.sql = sql_target_of(m->target)->sql;
+	w->to.sql = sql_target_main(m->target)->sql;
 	rc = items_begin(w);
 	if (rc >= 0)
 		rc = look_at_tables(w);

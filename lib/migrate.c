@@ -6,11 +6,13 @@
 #include <sys/stat.h>
 
 #include "delta.h"
+#include "failpoint.h"
 #include "items.h"
 #include "migrate.h"
 #include "row.h"
 
 #define RETRIES 5
+#define JOBS 2 /* connections to a server, unless it is said how many */
 
 void migrate_progress(struct migrate *m, const char *phase)
 {
@@ -207,6 +209,8 @@ static int copy(struct migrate *m)
 		.stage = m->stage.part ? &m->stage : NULL,
 		.from = m->source,
 		.source = m->about.uri,
+		.jobs = m->how->jobs ? m->how->jobs : JOBS,
+		.asked = m->how->jobs,
 		.js = m->about.writers == CKPT_JS };
 	struct target *t;
 	int rc = target_open(&m->target, m->at, &config, m->err);
@@ -217,6 +221,8 @@ static int copy(struct migrate *m)
 		rc = t->ops->begin(t);
 	if (rc >= 0 && m->blob_rows)
 		rc = migrate_copy_blobs(m);
+	if (rc >= 0)
+		rc = t->ops->barrier(t);
 	if (rc >= 0)
 		rc = for_each(m, migrate_copy_one, "copy");
 	if (rc >= 0 && m->refused)
@@ -411,8 +417,10 @@ static int run(struct migrate *m)
 	rc = copy_stubbornly(m);
 	if (m->refused && m->stage.part)
 		target_stage_drop(&m->stage);
+	FAILPOINT("migrate.verify.before");
 	if (rc >= 0 && m->how->verify != CKPT_VERIFY_NONE)
 		rc = migrate_verify(m);
+	FAILPOINT("migrate.verify.after");
 	if (rc >= 0)
 		rc = m->target->ops->finish(m->target);
 	if (rc >= 0 && m->sum->quarantined)

@@ -17,14 +17,31 @@ static int next_batch(struct migrate *m)
 	return rc < 0 ? rc : t->ops->begin(t);
 }
 
-static int put(struct migrate *m, const struct ckpt_checkpoint *c,
-		const struct convert_out *out, bool careful)
+/* How blobs go in where the target has something of the thread. */
+static enum put_mode blob_mode(const struct migrate *m, bool there)
+{
+	return !there                                           ? PUT_NEW
+	       : m->how->on_conflict == CKPT_CONFLICT_OVERWRITE ? PUT_OVER
+	                                                        : PUT_CAREFUL;
+}
+
+static int put_blobs(struct migrate *m, const struct ckpt_checkpoint *c,
+		const struct convert_out *out, bool there)
 {
 	struct target *t = m->target;
 	int rc = 0;
 
 	for (size_t i = 0; i < out->nblobs && rc >= 0; i++)
-		rc = t->ops->blob(t, &c->key, &out->blobs[i], careful);
+		rc = t->ops->blob(t, &c->key, &out->blobs[i], blob_mode(m, there));
+	return rc;
+}
+
+static int put(struct migrate *m, const struct ckpt_checkpoint *c,
+		const struct convert_out *out, bool careful)
+{
+	struct target *t = m->target;
+	int rc = put_blobs(m, c, out, careful);
+
 	if (rc >= 0)
 		rc = t->ops->checkpoint(t, c, out, careful);
 	for (size_t i = 0; i < out->nwrites && rc >= 0; i++)
@@ -64,10 +81,11 @@ int migrate_copy_one(struct migrate *m, const struct ckpt_checkpoint *c)
 		return reject(m, c, &out);
 	if (there && !plan_key(&m->plan, there, &c->key, &replace)) {
 		m->sum->skipped++;
-		return 0;
+		/* a later one that is not there as it should be may name them, too */
+		return there->n ? put_blobs(m, c, &out, true) : 0;
 	}
 	if (replace)
-		rc = m->target->ops->drop(m->target, c, &out);
+		rc = m->target->ops->drop(m->target, c);
 	return rc < 0 ? rc : put(m, c, &out, there != NULL);
 }
 
@@ -87,7 +105,7 @@ int migrate_copy_blobs(struct migrate *m)
 
 		rc = there && !there->n ? 0
 		                        : m->target->ops->blob(m->target, &c.key, &b,
-							  there != NULL);
+							  blob_mode(m, there));
 		if (rc >= 0)
 			rc = next_batch(m);
 	}

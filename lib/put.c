@@ -12,6 +12,7 @@ struct put_column {
 };
 
 #define COLS_MAX 9
+#define PUT_MODES (PUT_OVER + 1)
 #define KEY_COLUMNS \
 	{ "thread_id", WIRE_TEXT }, \
 	{ \
@@ -53,8 +54,8 @@ struct put {
 	size_t ncols[PUT_TABLES];
 	struct ckpt_buf names[PUT_TABLES];     /* of the columns */
 	struct ckpt_buf insert[2][PUT_TABLES]; /* SQLite; [careful] */
-	/* rows of the batch, as COPY takes them or for SQLite's INSERT; [careful] */
-	struct ckpt_buf rows[2][PUT_TABLES];
+	/* rows of the batch, as COPY takes them or for SQLite's INSERT */
+	struct ckpt_buf rows[PUT_MODES][PUT_TABLES];
 	int64_t added[PUT_TABLES];
 	size_t nrows, bytes;
 };
@@ -125,10 +126,10 @@ void put_close(struct put *p)
 {
 	for (int t = 0; p && t < PUT_TABLES; t++) {
 		ckpt_buf_free(&p->names[t]);
-		for (int careful = 0; careful < 2; careful++) {
+		for (int careful = 0; careful < 2; careful++)
 			ckpt_buf_free(&p->insert[careful][t]);
-			ckpt_buf_free(&p->rows[careful][t]);
-		}
+		for (int mode = 0; mode < PUT_MODES; mode++)
+			ckpt_buf_free(&p->rows[mode][t]);
 	}
 	free(p);
 }
@@ -175,17 +176,17 @@ static void add_for_copy(struct put *p, enum put_table t, const struct cell *cel
 		add_field(b, &cells[i], col[i].wire);
 }
 
-static int put_row(
-		struct put *p, enum put_table t, const struct cell *cells, bool careful)
+static int put_row(struct put *p, enum put_table t, const struct cell *cells,
+		enum put_mode mode)
 {
-	struct ckpt_buf *b = &p->rows[careful][t];
+	struct ckpt_buf *b = &p->rows[mode][t];
 
 	p->nrows++;
 	for (size_t i = 0; i < p->ncols[t]; i++)
 		p->bytes += cells[i].v.n;
 	if (p->bulk) {
 		add_for_copy(p, t, cells, b);
-		p->added[t] += !careful; /* else the server tells */
+		p->added[t] += mode == PUT_NEW; /* else the server tells */
 	}
 	for (size_t i = 0; i < p->ncols[t] && !p->bulk; i++) {
 		ckpt_buf_add(b, &cells[i], sizeof(cells[i]));
@@ -235,8 +236,17 @@ static int copy(struct put *p, enum put_table t, const char *table, struct ckpt_
 }
 
 /* COPY cannot leave out rows that are there: it goes into a table beside, and from there. */
-static int copy_carefully(struct put *p, enum put_table t, struct ckpt_buf *rows)
+static int copy_carefully(struct put *p, enum put_table t, enum put_mode mode,
+		struct ckpt_buf *rows)
 {
+	static const char stays[] = "INSERT INTO @ (#) SELECT # FROM ckpt_batch "
+				    "ON CONFLICT DO NOTHING";
+	static const char goes[] =
+			"INSERT INTO @ AS b (#) SELECT DISTINCT ON (thread_id, "
+			"checkpoint_ns, channel, version) # FROM ckpt_batch ON CONFLICT "
+			"(thread_id, checkpoint_ns, channel, version) DO UPDATE SET type "
+			"= excluded.type, blob = excluded.blob WHERE (b.type, b.blob) IS "
+			"DISTINCT FROM (excluded.type, excluded.blob)";
 	const char *table = table_name(p->store, t);
 	int rc = run(p,
 			"CREATE TEMP TABLE ckpt_batch (LIKE @ INCLUDING DEFAULTS) ON "
@@ -246,10 +256,7 @@ static int copy_carefully(struct put *p, enum put_table t, struct ckpt_buf *rows
 	if (rc >= 0)
 		rc = copy(p, t, "ckpt_batch", rows);
 	if (rc >= 0)
-		rc = run(p,
-				"INSERT INTO @ (#) SELECT # FROM ckpt_batch ON CONFLICT "
-				"DO NOTHING",
-				table, p->names[t].p);
+		rc = run(p, mode == PUT_OVER ? goes : stays, table, p->names[t].p);
 	if (rc >= 0) {
 		p->added[t] += rc;
 		rc = run(p, "DROP TABLE ckpt_batch", "", "");
@@ -258,10 +265,10 @@ static int copy_carefully(struct put *p, enum put_table t, struct ckpt_buf *rows
 }
 
 /* Each row's cells lie there one after the other, each with its bytes behind it. */
-static int insert(struct put *p, enum put_table t, bool careful)
+static int insert(struct put *p, enum put_table t, enum put_mode mode)
 {
 	struct conn *conn = p->store->conn;
-	struct ckpt_buf *b = &p->rows[careful][t];
+	struct ckpt_buf *b = &p->rows[mode][t];
 	const char *at = b->p;
 	int rc = 0;
 
@@ -274,8 +281,8 @@ static int insert(struct put *p, enum put_table t, bool careful)
 			cells[i].v.p = cells[i].v.p ? at : NULL;
 			at += cells[i].v.n;
 		}
-		rc = conn->driver->exec(
-				conn, p->insert[careful][t].p, cells, p->ncols[t]);
+		rc = conn->driver->exec(conn, p->insert[mode != PUT_NEW][t].p, cells,
+				p->ncols[t]);
 		p->added[t] += rc > 0 ? rc : 0;
 	}
 	b->n = 0;
@@ -291,14 +298,14 @@ int put_flush(struct put *p, int64_t added[static PUT_TABLES])
 	for (size_t i = 0; i < PUT_TABLES && rc >= 0; i++) {
 		enum put_table t = order[i];
 
-		for (int careful = 0; careful < 2 && rc >= 0; careful++) {
-			struct ckpt_buf *rows = &p->rows[careful][t];
+		for (enum put_mode mode = PUT_NEW; mode < PUT_MODES && rc >= 0; mode++) {
+			struct ckpt_buf *rows = &p->rows[mode][t];
 
 			if (!rows->n)
 				continue;
-			rc = !p->bulk  ? insert(p, t, careful)
-			     : careful ? copy_carefully(p, t, rows)
-			               : copy(p, t, table_name(p->store, t), rows);
+			rc = !p->bulk ? insert(p, t, mode)
+			     : mode   ? copy_carefully(p, t, mode, rows)
+			              : copy(p, t, table_name(p->store, t), rows);
 		}
 	}
 	for (int t = 0; t < PUT_TABLES; t++) {
@@ -341,7 +348,7 @@ int put_checkpoint(struct put *p, const struct ckpt_checkpoint *c,
 	cells[4] = text(row->type);
 	cells[5] = bytes(row->body);
 	cells[6] = bytes(row->meta);
-	return put_row(p, PUT_CHECKPOINTS, cells, careful);
+	return put_row(p, PUT_CHECKPOINTS, cells, careful ? PUT_CAREFUL : PUT_NEW);
 }
 
 int put_write(struct put *p, const struct ckpt_key *key, const struct ckpt_write *w,
@@ -356,11 +363,11 @@ int put_write(struct put *p, const struct ckpt_key *key, const struct ckpt_write
 	cells[6] = text(w->type);
 	cells[7] = bytes(w->body);
 	cells[8] = text(w->path);
-	return put_row(p, PUT_WRITES, cells, careful);
+	return put_row(p, PUT_WRITES, cells, careful ? PUT_CAREFUL : PUT_NEW);
 }
 
 int put_blob(struct put *p, const struct ckpt_key *key, const struct convert_blob *b,
-		bool careful)
+		enum put_mode mode)
 {
 	struct cell cells[COLS_MAX];
 
@@ -369,5 +376,5 @@ int put_blob(struct put *p, const struct ckpt_key *key, const struct convert_blo
 	cells[3] = text(b->version);
 	cells[4] = text(b->type);
 	cells[5] = bytes(b->body);
-	return put_row(p, PUT_BLOBS, cells, careful);
+	return put_row(p, PUT_BLOBS, cells, mode);
 }

@@ -10,6 +10,11 @@
 #include "convert.h"
 #include "sql.h"
 
+enum put_mode {
+	PUT_NEW,     /* nothing is there under its key */
+	PUT_CAREFUL, /* what is there stays */
+	PUT_OVER     /* of blobs: what is there and differs is replaced */
+};
 enum put_table { PUT_CHECKPOINTS, PUT_WRITES, PUT_BLOBS, PUT_TABLES };
 
 struct put;
@@ -24,7 +29,7 @@ int put_checkpoint(struct put *, const struct ckpt_checkpoint *,
 int put_write(struct put *, const struct ckpt_key *, const struct ckpt_write *,
 		bool careful);
 int put_blob(struct put *, const struct ckpt_key *, const struct convert_blob *,
-		bool careful);
+		enum put_mode);
 /* Bytes and rows of the batch so far. */
 size_t put_bytes(const struct put *);
 size_t put_rows(const struct put *);

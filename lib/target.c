@@ -56,6 +56,16 @@ void target_mend(const char *name, const struct ckpt_config *config)
 	store_name_free(&n);
 }
 
+static void note_jobs(const struct target_config *config, bool server)
+{
+	const struct ckpt_config *c = config->store;
+
+	if (config->asked && config->jobs > 1 && c->note)
+		c->note(c->arg, server ? "one job: statements are shown in their order"
+				       : "one job: only a server takes rows from "
+					 "several");
+}
+
 int target_open(struct target **out, const char *name, const struct target_config *config,
 		struct ckpt_error *err)
 {
@@ -63,7 +73,15 @@ int target_open(struct target **out, const char *name, const struct target_confi
 
 	*out = NULL;
 	if (store_resolve(&n, name, err) == 0) {
-		if (n.backend == &sqlite_backend || n.backend == &postgres_backend)
+		bool server = n.backend == &postgres_backend;
+		/* one thing after the other where somebody watches */
+		bool fan = server && config->jobs > 1 && !config->store->trace;
+
+		if (!fan)
+			note_jobs(config, server);
+		if (fan)
+			fan_target_open(out, &n, config, err);
+		else if (server || n.backend == &sqlite_backend)
 			sql_target_open(out, &n, config, err);
 		else
 			dump_target_open(out, &n, config, err);

@@ -7,8 +7,7 @@
 
 #include <sys/types.h>
 
-#include "backend.h"
-#include "convert.h"
+#include "put.h"
 
 struct target_tally {
 	int64_t checkpoints, writes, blobs, bytes;
@@ -33,6 +32,9 @@ struct target_config {
 	const struct ckpt_config *store;
 	const struct ckpt_store *from;
 	const char *source; /* name of what is copied; a run into the same target goes on */
+	unsigned jobs;      /* connections to a server */
+	bool asked;         /* somebody wants that many */
+	const char *run;    /* another connection of the run of this name; or NULL */
 	bool js;            /* new tables: as JavaScript's savers make them */
 };
 
@@ -44,12 +46,13 @@ struct target_ops {
 	int (*write)(struct target *, const struct ckpt_key *, const struct ckpt_write *,
 			bool careful);
 	int (*blob)(struct target *, const struct ckpt_key *, const struct convert_blob *,
-			bool careful);
-	/* Take out what is there under this checkpoint's key. */
-	int (*drop)(struct target *, const struct ckpt_checkpoint *,
-			const struct convert_out *);
+			enum put_mode);
+	/* Take out what is there under this checkpoint's key, but for blobs. */
+	int (*drop)(struct target *, const struct ckpt_checkpoint *);
 	bool (*full)(const struct target *); /* time to end the batch */
 	int (*commit)(struct target *);
+	int (*barrier)(struct
+			target *);      /* what comes now may need what was sent so far */
 	int (*settle)(struct target *); /* after the last batch */
 	int (*keep)(struct
 			target *); /* all is in: what grew under another name gets its own */
@@ -79,6 +82,8 @@ int target_open(struct target **out, const char *name, const struct target_confi
 int sql_target_possible(const struct store_name *, const struct ckpt_config *,
 		const struct ckpt_error *why, struct ckpt_error *err);
 int dump_target_open(struct target **out, const struct store_name *,
+		const struct target_config *, struct ckpt_error *);
+int fan_target_open(struct target **out, const struct store_name *,
 		const struct target_config *, struct ckpt_error *);
 int sql_target_open(struct target **out, const struct store_name *,
 		const struct target_config *, struct ckpt_error *);

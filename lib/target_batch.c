@@ -4,6 +4,7 @@
  * While the database works on one batch the next is made: a batch goes out in a thread of its own,
  * which alone has the connection until it is waited for.
  */
+#include "failpoint.h"
 #include "target_sql.h"
 
 #define BATCH_BYTES ((size_t)4 << 20)
@@ -37,9 +38,8 @@ int target_told(struct sql_target *t, int rc)
 {
 	if (t->own.code && !t->base.err->code) {
 		*t->base.err = t->own;
-		t->base.lost = t->server && !t->taken &&
-		               (t->own.code == CKPT_EBUSY ||
-					       t->own.code == CKPT_ECONNECT);
+		*t->lost = t->server && !t->taken &&
+		           (t->own.code == CKPT_EBUSY || t->own.code == CKPT_ECONNECT);
 	}
 	return t->base.err->code ? t->base.err->code : rc;
 }
@@ -63,19 +63,24 @@ static int send_batch(struct sql_target *t, struct put *put)
 	t->bytes = (int64_t)put_bytes(put);
 	if (rc >= 0)
 		rc = put_flush(put, t->added);
+	FAILPOINT("migrate.progress.before");
 	if (rc >= 0)
 		rc = target_progress(t,
 				"UPDATE @ SET batches = batches + 1 WHERE source = $1 "
 				"AND "
 				"run = $2",
 				args, 2);
+	FAILPOINT("migrate.progress.after");
 	t->taken = rc == 0;
 	if (rc == 0)
 		rc = ckpt_fail(&t->own, CKPT_EBUSY,
 				"another ckpt took over this migration; it goes on "
 				"there");
 	t->open = false;
-	return rc < 0 ? rc : conn->driver->commit(conn);
+	if (rc >= 0)
+		rc = conn->driver->commit(conn);
+	FAILPOINT("migrate.commit.after");
+	return rc;
 }
 
 static void *send(void *arg)
@@ -144,6 +149,7 @@ static int sql_keep(struct target *base)
 
 	if (!t->stage)
 		return base->err->code;
+	FAILPOINT("migrate.keep.before");
 	begin(t);
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
 		target_exec(t, texts[i], NULL, 0);
@@ -178,6 +184,7 @@ static int sql_finish(struct target *base)
 	if (!t->sql) /* forgotten when the file got its name */
 		return base->err->code;
 	conn = t->sql->conn;
+	FAILPOINT("migrate.finish.before");
 	rc = conn->driver->begin(conn);
 	if (rc >= 0)
 		rc = target_progress(t, "DELETE FROM @ WHERE source = $1", &source, 1);
@@ -185,8 +192,10 @@ static int sql_finish(struct target *base)
 		rc = target_progress(t, "SELECT 1 FROM @ LIMIT 1", NULL, 0);
 	if (rc == 0) /* nobody else is under way */
 		target_progress(t, "DROP TABLE @", NULL, 0);
+	FAILPOINT("migrate.forget.after");
 	if (!t->own.code)
 		conn->driver->commit(conn);
+	FAILPOINT("migrate.finish.after");
 	return target_told(t, 0);
 }
 
@@ -205,25 +214,18 @@ static int sql_write(struct target *base, const struct ckpt_key *key,
 }
 
 static int sql_blob(struct target *base, const struct ckpt_key *key,
-		const struct convert_blob *b, bool careful)
+		const struct convert_blob *b, enum put_mode mode)
 {
-	return put_blob(sql_target_of(base)->put, key, b, careful);
+	return put_blob(sql_target_of(base)->put, key, b, mode);
 }
 
 /* The batch's rows that wait come after this, so they are not taken out again. */
-static int sql_drop(struct target *base, const struct ckpt_checkpoint *c,
-		const struct convert_out *row)
+static int sql_drop(struct target *base, const struct ckpt_checkpoint *c)
 {
-	static const char one[] =
-			"DELETE FROM %s WHERE thread_id = $1 AND checkpoint_ns = $2 "
-			"AND %s = $3%s";
 	struct sql_target *t = sql_target_of(base);
-	const struct {
-		const char *table, *id;
-	} from[] = { { t->sql->checkpoints, "checkpoint_id" },
-		{ t->sql->writes, "checkpoint_id" } };
-	struct cell args[4];
+	const char *const tables[] = { t->sql->checkpoints, t->sql->writes };
 	struct ckpt_buf sql = { 0 };
+	struct cell args[3];
 	int rc = 0;
 
 	if (wait_for_sender(t) < 0)
@@ -232,19 +234,15 @@ static int sql_drop(struct target *base, const struct ckpt_checkpoint *c,
 	sql_key_cells(args, &c->key);
 	for (size_t i = 0; i < 2 && rc >= 0; i++) {
 		sql.n = 0;
-		ckpt_buf_addf(&sql, one, from[i].table, from[i].id, "");
+		ckpt_buf_addf(&sql,
+				"DELETE FROM %s WHERE thread_id = $1 AND "
+				"checkpoint_ns = $2 AND checkpoint_id = $3",
+				tables[i]);
 		rc = sql.failed ? ckpt_fail(base->err, CKPT_ENOMEM, "out of memory")
 		                : target_exec(t, sql.p, args, 3);
 	}
-	sql.n = 0;
-	if (t->sql->blobs)
-		ckpt_buf_addf(&sql, one, t->sql->blobs, "channel", " AND version = $4");
-	for (size_t i = 0; i < row->nblobs && rc >= 0 && !sql.failed; i++) {
-		args[2] = (struct cell){ .kind = CELL_TEXT, .v = row->blobs[i].channel };
-		args[3] = (struct cell){ .kind = CELL_TEXT, .v = row->blobs[i].version };
-		rc = target_exec(t, sql.p, args, 4);
-	}
 	ckpt_buf_free(&sql);
+	FAILPOINT("migrate.drop.after");
 	return target_told(t, rc < 0 ? rc : 0);
 }
 
@@ -275,6 +273,7 @@ const struct target_ops sql_target_ops = {
 	.drop = sql_drop,
 	.full = sql_full,
 	.commit = sql_commit,
+	.barrier = sql_begin, /* rows keep their order */
 	.settle = sql_settle,
 	.keep = sql_keep,
 	.finish = sql_finish,

@@ -9,6 +9,7 @@
 
 #include "dump.h"
 #include "ckpt_migrate.h"
+#include "failpoint.h"
 #include "target.h"
 
 #define PIECE ((size_t)1 << 20)
@@ -82,7 +83,7 @@ static int dump_put_write(struct target *base, const struct ckpt_key *key,
 }
 
 static int dump_put_blob(struct target *base, const struct ckpt_key *key,
-		const struct convert_blob *b, bool careful)
+		const struct convert_blob *b, enum put_mode mode)
 {
 	struct dump_target *t = of(base);
 	const struct ckpt_value v = { .channel = b->channel,
@@ -90,17 +91,16 @@ static int dump_put_blob(struct target *base, const struct ckpt_key *key,
 		.type = b->type,
 		.body = b->body };
 
-	(void)careful;
+	(void)mode;
 	dump_blob(&t->lines, key, &v, NULL);
 	t->all.blobs++;
 	t->all.bytes += (int64_t)b->body.n;
 	return write_out(t, PIECE);
 }
 
-static int dump_drop(struct target *base, const struct ckpt_checkpoint *c,
-		const struct convert_out *row)
+static int dump_drop(struct target *base, const struct ckpt_checkpoint *c)
 {
-	(void)c, (void)row;
+	(void)c;
 	ckpt_fail(base->err, CKPT_EREFUSED, "rows of an archive are not overwritten");
 	ckpt_hint(base->err, "copy into a new file");
 	return base->err->code;
@@ -145,10 +145,13 @@ static int dump_settle(struct target *base)
 			(long long)t->all.blobs);
 	if (write_out(t, 0) < 0)
 		return base->err->code;
+	FAILPOINT("migrate.archive.before");
 	if (fsync(t->fd) < 0)
 		return fault(t, "fsync");
+	FAILPOINT("migrate.archive.synced");
 	if (rename(t->part, t->name) < 0 || sync_folder(t) < 0)
 		return fault(t, "rename");
+	FAILPOINT("migrate.archive.after");
 	t->part[0] = '\0';
 	return 0;
 }
@@ -208,6 +211,7 @@ static const struct target_ops dump_ops = {
 	.drop = dump_drop,
 	.full = dump_full,
 	.commit = dump_commit,
+	.barrier = dump_begin,
 	.settle = dump_settle,
 	.keep = dump_finish,
 	.finish = dump_finish,

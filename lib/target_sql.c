@@ -7,6 +7,7 @@
  */
 #include <sys/random.h>
 
+#include "failpoint.h"
 #include "sql_write.h"
 #include "target_sql.h"
 
@@ -74,12 +75,9 @@ static const char *beside(struct sql_target *t, const char *name)
 	return v.p;
 }
 
-/* This run is the one that goes on; one that still thinks so will see. */
-static int claim(struct sql_target *t, const struct target_config *config)
+static int make_run(struct sql_target *t)
 {
-	struct cell args[2];
 	unsigned char random[16];
-	int rc;
 
 	if (getrandom(random, sizeof(random), 0) != sizeof(random))
 		return ckpt_fail(&t->own, CKPT_EIO, "no random bytes");
@@ -87,12 +85,27 @@ static int claim(struct sql_target *t, const struct target_config *config)
 		t->run[2 * i] = (char)hex_digit(random[i] >> 4);
 		t->run[2 * i + 1] = (char)hex_digit(random[i] & 15);
 	}
+	return 0;
+}
+
+/* This run is the one that goes on; one that still thinks so will see. */
+static int claim(struct sql_target *t, const struct target_config *config)
+{
+	struct cell args[2];
+	int rc;
+
 	snprintf(t->source, sizeof(t->source), "%s", config->source);
-	args[0] = text_cell(t->source);
-	args[1] = text_cell(t->run);
 	t->progress = beside(t, "ckpt_migration");
 	if (!t->progress)
 		return ckpt_fail(&t->own, CKPT_ENOMEM, "out of memory");
+	if (config->run) {
+		snprintf(t->run, sizeof(t->run), "%s", config->run);
+		return 0;
+	}
+	if (make_run(t) < 0)
+		return t->own.code;
+	args[0] = text_cell(t->source);
+	args[1] = text_cell(t->run);
 	rc = target_progress(t,
 			"CREATE TABLE IF NOT EXISTS @ (source TEXT PRIMARY KEY, run TEXT "
 			"NOT NULL, batches BIGINT NOT NULL)",
@@ -134,12 +147,17 @@ static int prepare(struct sql_target *t, const struct target_config *config)
 	if ((t->stage ? begin_staged(t) : conn->driver->begin(conn)) < 0)
 		return t->own.code;
 	there = has_tables(t->sql, config->store->schema);
+	FAILPOINT("migrate.ddl.before");
 	if (!there && !t->own.code)
 		make_tables(t, config);
+	FAILPOINT("migrate.ddl.after");
 	if (t->own.code || sql_look(t->sql, config->store, "the target") < 0 ||
 			claim(t, config) < 0)
 		return t->own.code;
-	return conn->driver->commit(conn) < 0 ? t->own.code : 0;
+	FAILPOINT("migrate.claim.after");
+	conn->driver->commit(conn);
+	FAILPOINT("migrate.prepare.after");
+	return t->own.code;
 }
 
 int sql_target_possible(const struct store_name *name, const struct ckpt_config *config,
@@ -165,6 +183,7 @@ int sql_target_open(struct target **out, const struct store_name *name,
 		return ckpt_fail(err, CKPT_ENOMEM, "out of memory");
 	t->base.ops = &sql_target_ops;
 	t->base.err = err;
+	t->lost = &t->base.lost;
 	t->stage = config->stage;
 	if (t->stage)
 		target_stage_make(t->stage, &t->own);

@@ -12,6 +12,7 @@
 
 struct sql_target {
 	struct target base;
+	bool *lost;            /* base.lost, or that of the target it is a part of */
 	struct ckpt_error own; /* of the connection: the thread's while one runs */
 	struct sql_store *sql;
 	struct put *put, *spare;    /* rows that come; rows on their way, or none */
@@ -42,6 +43,8 @@ int target_progress(struct sql_target *, const char *text, const struct cell *ar
 		size_t nargs);
 /* Hand on what went wrong with the connection; else `rc`. */
 int target_told(struct sql_target *, int rc);
+/* The connection on which the database itself is asked, when nothing is being sent. */
+struct sql_target *sql_target_main(struct target *);
 extern const struct target_ops sql_target_ops;
 
 #endif

@@ -155,9 +155,9 @@ def ended(process, limit=60):
     return process.returncode, err.decode("utf-8", "replace").strip()[-300:]
 
 
-def took(source, target):
+def took(source, target, *words):
     began = time.monotonic()
-    code, err = ended(start(source, target))
+    code, err = ended(start(source, target, *words))
     if code:
         raise OSError("ckpt migrate: exit %d: %s" % (code, err))
     return time.monotonic() - began
@@ -166,10 +166,10 @@ def took(source, target):
 class Case:
     """One source into targets of one kind, and what a run without trouble makes of it."""
 
-    def __init__(self, t, source, make):
-        self.t, self.source, self.make = t, source, make
+    def __init__(self, t, source, make, *words):
+        self.t, self.source, self.make, self.words = t, source, make, words
         target = make()
-        self.seconds = took(source, target.address())
+        self.seconds = took(source, target.address(), *words)
         self.want = target.digest()
         target.drop()
 
@@ -178,7 +178,7 @@ class Case:
         code, err = result
         if code not in codes:
             self.t.fail(what, "exit %d: %s" % (code, err))
-        code, err = ended(start(self.source, target.address()))
+        code, err = ended(start(self.source, target.address(), *self.words))
         if code:
             self.t.fail(what, "again: exit %d: %s" % (code, err))
         elif target.digest() != self.want:
@@ -193,7 +193,7 @@ def killed(t, case, moments, r):
     for n in range(moments):
         target = case.make()
         for _ in range(1 + (n % 5 == 0)):
-            p = start(case.source, target.address())
+            p = start(case.source, target.address(), *case.words)
             time.sleep(r.uniform(0, case.seconds))
             p.kill()
             result = ended(p)
@@ -242,6 +242,33 @@ def together(t, case, times):
                 t.fail("two at once", "exit %d: %s" % (code, err))
         t.add("two at once, of which ended well", sum(code == 0 for code, _ in results))
         case.finish("two at once", target, (0, 6), results[0])
+
+
+def jobs(t, source, case):
+    """However many connections there are, and where they come to an end: the same rows."""
+    for n in ("1", "2", "4", "16"):
+        target = case.make()
+        code, err = ended(start(source, target.address(), "--jobs", n))
+        if code:
+            t.fail(n + " jobs", "exit %d: %s" % (code, err))
+        t.equal(n + " jobs", target.digest(), case.want)
+        back = case.make()
+        code, err = ended(start(target.address(), back.address(), "--jobs", n))
+        t.equal(n + " jobs, server to server", (code, back.digest()), (0, case.want))
+        target.drop()
+        back.drop()
+        t.add("stores")
+    few = "few" + SEED
+    sql("CREATE ROLE %s LOGIN CONNECTION LIMIT 3" % few)
+    target = case.make()
+    sql("GRANT ALL ON SCHEMA %s TO %s" % (target.name, few))
+    code, err = ended(start(source, target.address().replace("user=" + os.environ["PGUSER"], "user=" + few),
+                            "--jobs", "8"))
+    t.equal("three connections instead of eight", (code, target.digest()), (0, case.want))
+    if " connections instead of 8" not in err:
+        t.fail("three connections instead of eight", err)
+    target.drop()
+    sql("DROP ROLE " + few)
 
 
 # ---- files ------------------------------------------------------------------------------------------------
@@ -417,12 +444,15 @@ def tests(folder):
     make_store(large, 30, 160, 600)
     t = common.Tally()
     into = Case(t, large, Schema)
+    several = Case(t, large, Schema, "--jobs", "3")
     batches = Case(t, small, Schema)
     out_of = Schema()
     took(small, out_of.address())
     lite = Case(t, out_of.address(), lambda: File(folder, "target.db"))
     dump = Case(t, out_of.address(), lambda: File(folder, "target.jsonl"))
     yield "killed, into PostgreSQL", lambda t: killed(t, into, 40 * MORE, r), (into,)
+    yield "killed with three jobs", lambda t: killed(t, several, 12 * MORE, r), (several,)
+    yield "any number of jobs", lambda t: jobs(t, large, into), (into,)
     yield "killed, into SQLite", lambda t: killed(t, lite, 10 * MORE, r), (lite,)
     yield "killed, into an archive", lambda t: killed(t, dump, 6 * MORE, r), (dump,)
     yield "connection ended by the server", lambda t: terminated(t, into, 8 * MORE, r), (into,)
