@@ -5,6 +5,8 @@
 #include "backend.h"
 #include "tasks.h"
 
+#define NEIGHBOURS 32 /* checkpoints that are asked who reads the input */
+
 const char *ckpt_status_name(enum ckpt_status status)
 {
 	static const char *const names[] = { "unknown", "interrupted", "failed",
@@ -290,7 +292,7 @@ static int work_out(struct tasks *t, const struct ckpt_checkpoint *newer)
 
 int tasks_of(struct tasks **out, struct ckpt_store *store,
 		const struct ckpt_checkpoint *c, bool head,
-		const struct ckpt_checkpoint *newer)
+		const struct tasks_known *known)
 {
 	struct tasks *t = calloc(1, sizeof(*t));
 	int rc;
@@ -302,7 +304,9 @@ int tasks_of(struct tasks **out, struct ckpt_store *store,
 	t->err = store->err;
 	t->head = t->base.head = head;
 	t->txn = store->backend == &postgres_backend;
-	rc = work_out(t, newer);
+	if (known->entry.p)
+		t->entry = arena_copy(&t->arena, known->entry, t->err);
+	rc = work_out(t, known->newer);
 	t->base.tasks = t->tasks;
 	if (rc < 0)
 		ckpt_tasks_free(&t->base);
@@ -332,8 +336,8 @@ static int find_newer(struct ckpt_store *store, const struct ckpt_checkpoint *c,
 /* Is the checkpoint alone not enough? Nodes that ran later tell of the graph, and of the ids. */
 static bool wants_more(const struct tasks *t, unsigned how)
 {
-	return !t->head && !t->base.why &&
-	       (!(how & CKPT_TASKS_BRIEF) || t->v < 3 || is_bare(t));
+	return !t->head && (!t->base.why || t->wants_entry) &&
+	       (t->wants_entry || !(how & CKPT_TASKS_BRIEF) || t->v < 3 || is_bare(t));
 }
 
 static int finish(struct tasks *t, struct ckpt_store *store,
@@ -365,25 +369,92 @@ static int is_head(struct ckpt_store *store, const struct ckpt_checkpoint *c,
 	return rc;
 }
 
+/* Which node reads the input of this namespace's graph? The neighbours of a checkpoint tell, whose
+ * input nobody has read yet. */
+static int find_entry(struct ckpt_store *store, const struct ckpt_checkpoint *c,
+		struct ckpt_buf *out)
+{
+	struct ckpt_pick pick = { .key = c->key,
+		.depth = CKPT_VALUES,
+		.writes = true,
+		.descending = true,
+		.limit = NEIGHBOURS };
+	const struct tasks_known none = { 0 };
+	struct ckpt_checkpoint other;
+	struct ckpt_scan *scan;
+	int rc;
+
+	pick.key.id = (struct ckpt_view){ 0 };
+	rc = ckpt_scan_open(&scan, store, &pick);
+	while (rc >= 0 && !out->n && (rc = ckpt_scan_next(scan, &other)) > 0) {
+		struct tasks *t = NULL;
+		struct ckpt_view node = { 0 };
+
+		rc = tasks_of(&t, store, &other, false, &none);
+		node = t ? t->entry : node;
+		for (size_t i = 0; t && i < t->graph.nroutes; i++) {
+			if (ckpt_view_eq(t->graph.routes[i].channel,
+					    CKPT_LIT("__start__")))
+				node = t->graph.routes[i].node;
+		}
+		ckpt_buf_add(out, node.p, node.n);
+		if (t)
+			ckpt_tasks_free(&t->base);
+	}
+	ckpt_scan_close(scan);
+	return rc < 0        ? rc
+	       : out->failed ? ckpt_fail(store->err, CKPT_ENOMEM, "out of memory")
+	                     : 0;
+}
+
+/* Once more, with what the rest of the namespace tells. */
+static int again(struct tasks **t, struct ckpt_store *store,
+		const struct tasks_known *known)
+{
+	const struct ckpt_checkpoint *c = (*t)->c;
+	bool head = (*t)->head;
+
+	ckpt_tasks_free(&(*t)->base);
+	return tasks_of(t, store, c, head, known);
+}
+
+static int ask_around(
+		struct tasks **t, struct ckpt_store *store, struct tasks_known *known)
+{
+	struct ckpt_buf entry = { 0 };
+	int rc = 0;
+
+	if (known->newer)
+		rc = again(t, store, known);
+	if (rc >= 0 && (*t)->wants_entry) {
+		rc = find_entry(store, (*t)->c, &entry);
+		known->entry = ckpt_buf_view(&entry);
+		if (rc >= 0 && entry.n)
+			rc = again(t, store, known);
+	}
+	ckpt_buf_free(&entry);
+	known->entry = (struct ckpt_view){ 0 };
+	return rc;
+}
+
 int ckpt_tasks_load(struct ckpt_tasks **out, struct ckpt_store *store,
 		const struct ckpt_checkpoint *c, unsigned how)
 {
+	struct tasks_known known = { 0 };
 	struct ckpt_checkpoint newest = { 0 };
 	struct ckpt_scan *scan = NULL;
 	struct tasks *t = NULL;
-	bool head, more = false;
+	bool head;
 	int rc = is_head(store, c, how, &head);
 
 	*out = NULL;
-	rc = rc < 0 ? rc : tasks_of(&t, store, c, head, NULL);
+	rc = rc < 0 ? rc : tasks_of(&t, store, c, head, &known);
 	if (rc >= 0 && wants_more(t, how)) {
-		ckpt_tasks_free(&t->base);
-		t = NULL;
 		rc = find_newer(store, c, true, &scan, &newest);
-		more = rc > 0;
-		rc = rc < 0 ? rc : tasks_of(&t, store, c, head, more ? &newest : NULL);
+		known.newer = rc > 0 ? &newest : NULL;
 	}
-	rc = rc < 0 ? rc : finish(t, store, more ? &newest : NULL);
+	rc = rc < 0 ? rc : ask_around(&t, store, &known);
+	rc = rc < 0 ? rc : finish(t, store, known.newer);
 	ckpt_scan_close(scan);
 	if (rc >= 0)
 		*out = &t->base;

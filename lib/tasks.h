@@ -50,7 +50,9 @@ struct tasks {
 	int64_t v, step;    /* step: of the tasks */
 	uint8_t id[64];     /* of the checkpoint, as bytes */
 	size_t nid;
-	size_t *rows; /* indexes of c->writes, by task, else as they came */
+	size_t *rows;           /* indexes of c->writes, by task, else as they came */
+	struct ckpt_view entry; /* the node that reads the input, if rows told */
+	bool wants_entry;       /* it was looked for, and is not known */
 };
 
 /* ---- tasks_route.c --------------------------------------------------------------------------- */
@@ -70,6 +72,8 @@ int tasks_open(const struct tasks_route *);
 /* ---- tasks_next.c ---------------------------------------------------------------------------- */
 /* The tasks of the step that follows the checkpoint, in order, with ids. */
 int tasks_next(struct tasks *);
+/* The node that a row of an input's checkpoint says reads it; NULL view: none says. */
+struct ckpt_view tasks_first_node(const struct ckpt_checkpoint *);
 
 /* ---- tasks_id.c ------------------------------------------------------------------------------ */
 #define TASK_ID 37
@@ -126,9 +130,14 @@ int tasks_find_below(struct tasks *, struct ckpt_store *, struct ckpt_interrupt 
 int tasks_waits(struct tasks *, struct ckpt_store *);
 
 /* ---- tasks.c --------------------------------------------------------------------------------- */
-/* The tasks of one checkpoint by itself: no other is read. Freed by ckpt_tasks_free. */
+/* What other checkpoints of the namespace told. */
+struct tasks_known {
+	const struct ckpt_checkpoint *newer; /* or NULL */
+	struct ckpt_view entry;
+};
+/* The tasks of one checkpoint; no other is read. Freed by ckpt_tasks_free. */
 int tasks_of(struct tasks **out, struct ckpt_store *, const struct ckpt_checkpoint *,
-		bool head, const struct ckpt_checkpoint *newer);
+		bool head, const struct tasks_known *);
 int tasks_unknown(struct tasks *, const char *why); /* 0 */
 int tasks_no_memory(struct tasks *);
 /* A growing array in the arena: room for one more, the old items copied. */

@@ -130,7 +130,7 @@ static int look_at(struct tasks *t, struct ckpt_store *store, const struct ckpt_
 	int rc = ckpt_scan_one(&scan, store, &pick, &c), found = 0;
 
 	if (rc > 0)
-		rc = tasks_of(&sub, store, &c, true, NULL);
+		rc = tasks_of(&sub, store, &c, true, &(struct tasks_known){ 0 });
 	for (size_t i = 0; sub && i < sub->base.ntasks && !found; i++) {
 		for (size_t k = 0; k < sub->tasks[i].ninterrupts && !found; k++) {
 			struct ckpt_interrupt one = sub->tasks[i].interrupts[k];

@@ -135,6 +135,16 @@ static bool has_rows(const struct tasks *t, const char *id)
 	return tasks_rows_of(t, ckpt_view_of(id), &from, &to);
 }
 
+/* What a run under durability "exit" leaves here of its first step: the step's number stands for
+ * the first group of the task's id. */
+static bool is_synthetic(const struct tasks *t, struct ckpt_view task)
+{
+	char step[24];
+	int n = snprintf(step, sizeof(step), "%08lld-", (long long)t->step);
+
+	return n > 0 && task.n >= (size_t)n && memcmp(task.p, step, (size_t)n) == 0;
+}
+
 /* A row whose task_path names the node. */
 static struct ckpt_view id_of_path(const struct tasks *t, struct ckpt_view node)
 {
@@ -148,7 +158,7 @@ static struct ckpt_view id_of_path(const struct tasks *t, struct ckpt_view node)
 		if (w->path.n == n + node.n && memcmp(w->path.p, PULL_PATH, n) == 0 &&
 				memcmp((const char *)w->path.p + n, node.p, node.n) ==
 						0 &&
-				w->seq >= newest) {
+				w->seq >= newest && !is_synthetic(t, w->task)) {
 			found = w->task;
 			newest = w->seq;
 		}
@@ -325,31 +335,49 @@ static int node(struct tasks *t, const struct node *n)
 	return add_task(t, n->name, *id ? id : NULL, false);
 }
 
-/* The input waits and nobody has read it yet: `__start__` of a StateGraph, or the one function of
- * an entrypoint, whose name only its rows tell. */
+/* The node that a row of this checkpoint says reads the input; NULL view: none says. */
+struct ckpt_view tasks_first_node(const struct ckpt_checkpoint *c)
+{
+	const size_t n = sizeof(PULL_PATH) - 1;
+
+	for (size_t i = 0; i < c->nwrites; i++) {
+		struct ckpt_view path = c->writes[i].path;
+
+		if (path.n > n && memcmp(path.p, PULL_PATH, n) == 0 &&
+				!tasks_is_handler(path))
+			return (struct ckpt_view){ (const char *)path.p + n, path.n - n };
+	}
+	return (struct ckpt_view){ 0 };
+}
+
+/* The input waits and nobody known has read it yet: it is for `__start__` of a StateGraph, or for
+ * the one function of an entrypoint, whose name other rows tell. */
 static int first_node(struct tasks *t)
 {
-	struct tasks_route r = { .node = CKPT_LIT("__start__"),
-		.channel = CKPT_LIT("__start__"),
-		.kind = ROUTE_RAW };
+	struct tasks_route r = { .channel = CKPT_LIT("__start__"), .kind = ROUTE_RAW };
+	bool state = false;
 
 	for (size_t i = 0; i < t->graph.nroutes; i++) {
 		if (ckpt_view_eq(t->graph.routes[i].channel, r.channel))
 			return 0; /* somebody has */
+		state = true;
 	}
 	for (size_t i = 0; i < t->c->nvalues; i++) {
 		if (ckpt_view_eq(t->c->values[i].channel, r.channel))
 			r.value = &t->c->values[i];
 	}
-	for (size_t i = 0; i < t->c->nwrites; i++) {
-		struct ckpt_view path = t->c->writes[i].path;
-		const size_t n = sizeof(PULL_PATH) - 1;
-
-		if (path.n > n && memcmp(path.p, PULL_PATH, n) == 0 &&
-				!tasks_is_handler(path))
-			r.node = (struct ckpt_view){ (const char *)path.p + n,
-				path.n - n };
+	if (tasks_open(&r) == 0)
+		return 0;
+	r.node = state ? CKPT_LIT("__start__") : tasks_first_node(t->c);
+	if (!r.node.p)
+		r.node = t->entry;
+	if (!r.node.p) {
+		t->wants_entry = true;
+		return tasks_unknown(t,
+				"the input waits, and nothing tells whether for a "
+				"StateGraph or for a function of what name");
 	}
+	t->entry = r.node;
 	t->graph.routes = tasks_grow(
 			t, t->graph.routes, t->graph.nroutes, &t->graph.cap, sizeof(r));
 	if (!t->graph.routes)

@@ -205,10 +205,24 @@ static const struct ckpt_value *value_named(
 	return hit ? *hit : NULL;
 }
 
+/* A StateGraph names the channels that trigger nodes; of others nodes only note the versions. */
+static bool is_state_graph(const struct tasks_graph *g, const struct ckpt_checkpoint *c)
+{
+	bool met;
+
+	for (size_t i = 0; i < c->nvalues; i++) {
+		if (begins(c->values[i].channel, "branch:to:"))
+			return true;
+	}
+	tasks_seen_of(g, CKPT_LIT("__start__"), CKPT_LIT("__start__"), &met);
+	return met;
+}
+
 /* Channels whose names tell nothing: what nodes have seen tells who subscribes to them. */
 static int routes_of_seen(struct tasks *t, struct tasks_graph *g,
-		const struct ckpt_value **sorted, size_t n)
+		const struct ckpt_checkpoint *c, const struct ckpt_value **sorted)
 {
+	bool named = t->v >= 3 && is_state_graph(g, c);
 	int rc = 0;
 
 	for (size_t i = 0; i < g->nseen && rc >= 0; i++) {
@@ -216,10 +230,12 @@ static int routes_of_seen(struct tasks *t, struct tasks_graph *g,
 
 		if (!g->seen[i].channel.p || route_of_name(&r, t, g->seen[i].channel))
 			continue;
+		if (named && !ckpt_view_eq(g->seen[i].channel, CKPT_LIT("__start__")))
+			continue;
 		/* before v 3 an edge from A wrote a channel that was called A, too */
 		r = (struct tasks_route){ .node = g->seen[i].node,
 			.channel = g->seen[i].channel,
-			.value = value_named(sorted, n, g->seen[i].channel),
+			.value = value_named(sorted, c->nvalues, g->seen[i].channel),
 			.kind = t->v < 3 && !begins(g->seen[i].channel, "__")
 			                        ? ROUTE_BRANCH
 			                        : ROUTE_RAW };
@@ -275,7 +291,7 @@ int tasks_graph_read(
 			rc = add_route(t, g, r);
 		}
 	}
-	rc = rc < 0 ? rc : routes_of_seen(t, g, sorted, c->nvalues);
+	rc = rc < 0 ? rc : routes_of_seen(t, g, c, sorted);
 	tidy(g);
 	return rc;
 }
