@@ -85,7 +85,7 @@ _ckpt_options()
 	show) _ckpt_offer_all --thread --checkpoint --ns --channel --path --fold --raw --typed --reveal-secrets --max-value --types ;;
 	diff) _ckpt_offer_all --thread --checkpoint --ns --against --channel --path --mask --stat --name-only --patch --exit-code ;;
 	check) _ckpt_offer_all --thread ;;
-	migrate) _ckpt_offer_all --thread --where --dry-run --verify --verify-only --on-conflict --quarantine --with-store --encrypt-all --progress ;;
+	migrate) _ckpt_offer_all --thread --where --dry-run --verify --verify-only --on-conflict --quarantine --with-store --encrypt-all --jobs --progress ;;
 	du) _ckpt_offer_all --by ;;
 	prune) _ckpt_offer_all --keep-last --keep-within --older-than --keep-hourly --keep-daily --keep-weekly --keep-monthly --keep-where --keep-thread --delete-threads --idle --orphans --strategy --dry-run --yes --archive --vacuum --max-delete --expect-plan --as-of --min-age --active-within --no-keep-interrupted --no-keep-heads --thread --thread-glob --threads-from --null --ns --where --run-id --shard --list --progress ;;
 	enforce-size) _ckpt_offer_all --max-size --max-thread --max-checkpoint --check --measure --order --floor --low-water --min-age --active-within --no-keep-interrupted --no-keep-heads --dry-run --yes --progress ;;
@@ -132,6 +132,7 @@ _ckpt_value()
 	migrate:--verify) kind='words full count none' ;;
 	migrate:--on-conflict) kind='words error skip overwrite' ;;
 	migrate:--quarantine) kind=file ;;
+	migrate:--jobs) kind=none ;;
 	migrate:--progress) kind='words none plain' ;;
 	du:--by) kind='words thread ns channel type checkpoint' ;;
 	prune:--keep-last) kind=none ;;

@@ -48,7 +48,7 @@ function __ckpt_live
 end
 
 complete -c ckpt -f
-set -g __ckpt_with_value -s --store --schema --layout --aes-key-file --lock-wait --color --time --thread --thread-glob --ns --since --until --idle --where --run-id --source --step --status --changed --limit --sort --thread --checkpoint --ns --channel --path --max-value --thread --checkpoint --ns --against --channel --path --mask --thread --thread --where --verify --on-conflict --quarantine --progress --by --keep-last --keep-within --older-than --keep-hourly --keep-daily --keep-weekly --keep-monthly --keep-where --keep-thread --idle --strategy --archive --max-delete --expect-plan --as-of --min-age --active-within --thread --thread-glob --threads-from --ns --where --run-id --shard --progress --max-size --max-thread --max-checkpoint --measure --order --floor --low-water --min-age --active-within --progress --at --thread --run-id --progress
+set -g __ckpt_with_value -s --store --schema --layout --aes-key-file --lock-wait --color --time --thread --thread-glob --ns --since --until --idle --where --run-id --source --step --status --changed --limit --sort --thread --checkpoint --ns --channel --path --max-value --thread --checkpoint --ns --against --channel --path --mask --thread --thread --where --verify --on-conflict --quarantine --jobs --progress --by --keep-last --keep-within --older-than --keep-hourly --keep-daily --keep-weekly --keep-monthly --keep-where --keep-thread --idle --strategy --archive --max-delete --expect-plan --as-of --min-age --active-within --thread --thread-glob --threads-from --ns --where --run-id --shard --progress --max-size --max-thread --max-checkpoint --measure --order --floor --low-water --min-age --active-within --progress --at --thread --run-id --progress
 
 complete -c ckpt -n __ckpt_no_command -a list -d 'list threads, or the checkpoints of a thread'
 complete -c ckpt -n __ckpt_no_command -a show -d 'show one checkpoint: its values, channels and pending writes'
@@ -133,6 +133,7 @@ complete -c ckpt -n '__ckpt_using migrate' -l on-conflict -x -a 'error skip over
 complete -c ckpt -n '__ckpt_using migrate' -l quarantine -r -F -d 'put there what cannot be carried, and copy the rest'
 complete -c ckpt -n '__ckpt_using migrate' -l with-store -d 'long-term memory too: the store tables'
 complete -c ckpt -n '__ckpt_using migrate' -l encrypt-all -d 'encrypt plain values of encrypted rows too'
+complete -c ckpt -n '__ckpt_using migrate' -l jobs -x -d 'connections that write to a PostgreSQL target (default: 2)'
 complete -c ckpt -n '__ckpt_using migrate' -l progress -x -a 'none plain' -d 'no bar, or lines instead of it'
 complete -c ckpt -n '__ckpt_using migrate' -F
 complete -c ckpt -n '__ckpt_using du' -l by -x -a 'thread ns channel type checkpoint' -d 'one row for each (default: thread)'
