@@ -26,7 +26,7 @@ struct refusal { /* a statement that gives a row for what must not be */
 
 /* clang-format off: SQL reads best as it is broken here */
 #define OURS "(to_regclass($1), to_regclass($2), to_regclass($3))"
-#define FIX "take it away, or delete with the application's own means"
+#define FIX "take it away, or use the application's own means"
 static const struct refusal sqlite_refusals[] = {
 	{ "SELECT m.name FROM sqlite_master m, pragma_foreign_key_list(m.name) f WHERE "
 	  "m.type = 'table' AND lower(f.\"table\") IN ('checkpoints', 'writes')",
@@ -126,6 +126,20 @@ int edit_possible(struct ckpt_store *s)
 
 /* ---- opening ---------------------------------------------------------------------------------- */
 
+/* Asked before a transaction is begun, which a standby would refuse with less clear words. */
+static int refuse_standby(struct edit *e)
+{
+	struct conn *conn = e->sql->conn;
+	int n = conn->driver->exec(conn, "SELECT 1 WHERE pg_is_in_recovery()", NULL, 0);
+
+	if (n <= 0)
+		return n;
+	ckpt_fail(e->err, CKPT_EREFUSED, "'%s' is a standby: it is read, never altered",
+			e->sql->base.name);
+	ckpt_hint(e->err, "name its primary server");
+	return e->err->code;
+}
+
 /* A file is locked before its tables are looked at: who works on it may be in the middle. */
 static int open_locked(struct edit *e, const struct store_name *name,
 		const struct ckpt_config *config, const struct edit_want *want)
@@ -133,6 +147,8 @@ static int open_locked(struct edit *e, const struct store_name *name,
 	if (row_key(&e->sql->base.crypt, config, e->err) < 0)
 		return e->err->code;
 	if (!e->server && edit_lock_file(&e->lock, name, want, e->err) < 0)
+		return e->err->code;
+	if (e->server && refuse_standby(e) < 0)
 		return e->err->code;
 	if (edit_begin(e) < 0 || look(e, config) < 0)
 		return e->err->code;

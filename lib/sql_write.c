@@ -66,11 +66,14 @@ static int refuse_guarded(struct sql_store *s, const char *what)
 		args[i] = sql_key_cell(ckpt_view_of(names[i]), false);
 	if (sql_query(&cur, s, pg ? postgres : sqlite, args, 3) < 0)
 		return s->base.err->code;
-	if (sql_next(cur, row, 1) > 0)
+	if (sql_next(cur, row, 1) > 0) {
 		ckpt_fail(s->base.err, CKPT_EREFUSED,
 				"table '%s' of %s has triggers or row security: what "
 				"is written would not be what is sent",
 				ckpt_show_name(name, row[0].v), what);
+		ckpt_hint(s->base.err, "take them away, or use the application's own "
+				       "means");
+	}
 	sql_done(cur);
 	return s->base.err->code;
 }

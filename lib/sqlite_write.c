@@ -10,6 +10,9 @@
 #include "postgres.h"
 #include "sqlite_open.h"
 
+#define NOTE_MS 1000 /* … of waiting for a lock, before a person is told */
+#define PIECE_MS 200 /* … between two looks whether to stop */
+
 /* A file with two names has two -wal files: whoever opens it by the other one corrupts it. */
 static int look_at(const char *where, bool create, bool *fresh, struct ckpt_error *err)
 {
@@ -68,6 +71,7 @@ int sqlite_open_write(struct conn **out, const char *where, bool create,
 		return ckpt_fail(err, CKPT_ENOMEM, "out of memory");
 	c->base.driver = &sqlite_driver;
 	c->base.err = err;
+	c->config = *config;
 	c->file.shown = postgres_masked(where);
 	if (!c->file.shown)
 		ckpt_fail(err, CKPT_ENOMEM, "out of memory");
@@ -113,9 +117,61 @@ int sqlite_exec(struct conn *conn, const char *sql, const struct cell *args, siz
 	return c->base.err->code ? c->base.err->code : changed;
 }
 
+/* How long is waited for a lock: whoever works in between has set it as it was. */
+static int64_t wait_of(struct sqlite_conn *c)
+{
+	sqlite3_stmt *stmt = sqlite_statement(c, "PRAGMA busy_timeout", NULL, 0, true);
+	int64_t ms = stmt && sqlite3_step(stmt) == SQLITE_ROW
+	                             ? sqlite3_column_int64(stmt, 0)
+	                             : 0;
+
+	if (stmt)
+		sqlite_keep(c, stmt);
+	return ms;
+}
+
+static int try_begin(struct sqlite_conn *c, int64_t ms)
+{
+	sqlite3_busy_timeout(c->db, (int)ms);
+	return sqlite3_exec(c->db, "BEGIN IMMEDIATE", NULL, NULL, NULL);
+}
+
+/* A person hears of it after a second, and can stop it. */
+static int wait_begin(struct sqlite_conn *c, int64_t wait)
+{
+	struct ckpt_buf line = { 0 };
+	int rc = try_begin(c, NOTE_MS);
+
+	if ((rc & 0xff) != SQLITE_BUSY)
+		return rc;
+	ckpt_buf_addf(&line, "waiting for the lock of '%s', which another process holds",
+			c->file.shown);
+	if (c->config.note && !line.failed)
+		c->config.note(c->config.arg, line.p);
+	ckpt_buf_free(&line);
+	for (wait -= NOTE_MS; wait > 0 && (rc & 0xff) == SQLITE_BUSY; wait -= PIECE_MS) {
+		if (c->config.stop && c->config.stop(c->config.arg)) {
+			ckpt_fail(c->base.err, CKPT_EINTERRUPTED, "stopped by a signal");
+			break;
+		}
+		rc = try_begin(c, wait < PIECE_MS ? wait : PIECE_MS);
+	}
+	return rc;
+}
+
 int sqlite_begin(struct conn *conn)
 {
-	return sqlite_exec(conn, "BEGIN IMMEDIATE", NULL, 0);
+	struct sqlite_conn *c = sqlite_conn_of(conn);
+	int64_t wait = c->base.err->code ? 0 : wait_of(c);
+	int rc;
+
+	if (wait <= NOTE_MS)
+		return sqlite_exec(conn, "BEGIN IMMEDIATE", NULL, 0);
+	rc = wait_begin(c, wait);
+	sqlite3_busy_timeout(c->db, (int)wait);
+	if (rc != SQLITE_OK && !c->base.err->code)
+		sqlite_fault(c, rc, "cannot write to store");
+	return c->base.err->code;
 }
 
 int sqlite_commit(struct conn *conn)

@@ -327,3 +327,18 @@ time.sleep(60)' "$db" >ready 3>&- &
 	is "$status" 6
 	has "$stderr" "another ckpt"
 }
+
+@test "who waits for SQLite's lock says so after a second, and can be stopped" {
+	hold
+	until [ -s first ]; do sleep 0.1; done
+	has "$(cat first)" "waiting for the lock of '$db'"
+	kill -TERM "$first"
+	status=0
+	wait "$first" || status=$?
+	is "$status" 143
+	is "$(count finished)" "8 18"
+	[ ! -e "$db-ckpt" ]
+	apart ckpt copy finished new --lock-wait 0
+	is "$status $stdout" "6 "
+	has "$stderr" "database is locked"
+}
