@@ -145,6 +145,14 @@ static int same_header(struct rewrite *r)
 
 /* ---- the run ------------------------------------------------------------------------------- */
 
+/* A backup keeps its failures to itself: the connection knows no text of them. */
+static int backup_fault(struct rewrite *r, int rc)
+{
+	struct sqlite_conn named = { .base = r->store->base, .file = r->store->file };
+
+	return sqlite_fault(&named, rc, "cannot write to store");
+}
+
 /* A backup's first step takes the write lock of where it goes; of no pages, it copies none. */
 static int lock(struct rewrite *r, int64_t wait)
 {
@@ -161,8 +169,7 @@ static int lock(struct rewrite *r, int64_t wait)
 				"cannot write to store");
 	rc = sqlite3_backup_step(r->swap, 0);
 	if (rc != SQLITE_OK)
-		return sqlite_fault(r->store, rc == SQLITE_DONE ? SQLITE_INTERNAL : rc,
-				"cannot write to store");
+		return backup_fault(r, rc == SQLITE_DONE ? SQLITE_INTERNAL : rc);
 	r->deadline = clock_now() +
 	              wait * MS * 2 / 5; /* the other part is for the swap */
 	return 1;
@@ -213,7 +220,7 @@ static int swap(struct rewrite *r)
 		sqlite3_backup_finish(r->swap);
 	r->swap = NULL;
 	FAILPOINT("prune.rewrite_swap.after");
-	return rc == SQLITE_OK ? 1 : sqlite_fault(r->store, rc, "cannot write to store");
+	return rc == SQLITE_OK ? 1 : backup_fault(r, rc);
 }
 
 static void release(struct rewrite *r)
