@@ -142,8 +142,10 @@ int edit_lock_advisory(struct edit_lock **out, struct sql_store *s,
 	a->schema = (struct cell){ .kind = CELL_INT, .i = (int32_t)(uint32_t)oid };
 	if (!a->err->code)
 		postgres_driver.open_write(&a->conn, name->where, false, &quiet, a->err);
-	if (!a->err->code && a->conn->driver->begin(a->conn) == 0 && settle_in(a) >= 0)
-		take(a);
+	if (!a->err->code && a->conn->driver->begin(a->conn) == 0 && settle_in(a) >= 0 &&
+			take(a) >= 0)
+		/* an open one keeps a snapshot, and with it the dead rows of all tables */
+		a->conn->driver->exec(a->conn, "CLOSE ALL", NULL, 0);
 	if (a->err->code)
 		advisory_free(&a->base);
 	else
