@@ -235,6 +235,9 @@ class Ended:
         out, err = p.communicate(timeout=120)
         lines = out.decode("utf-8", "replace").splitlines()
         self.code, self.error = p.returncode, err.decode("utf-8", "replace").strip()
+        self.vacuum = next(([int(x) for x in line.split()[1:4]] + [line] for line in lines
+                            if line.startswith("vacuum ")), None)
+        lines = [x for x in lines if not x.startswith("vacuum ")]
         self.moved = [x for x in lines if x.startswith("moved ")]
         self.sum = [int(x) for x in lines[-1].split()] if lines and p.returncode >= 0 else None
 
@@ -376,6 +379,79 @@ def moved(t, r):
             before = State(name)
             gone &= set(x[0] for x in before.newest)
         check(t, "moved", name, ("version-regression",))
+
+
+def command(t, r):
+    """ckpt prune on the savers' stores: what its dry run lists goes, with writes and blobs."""
+    for path in sorted(FIXTURES.glob("*/store.sql.gz")):
+        with postgres.Database(path) as db:
+            policy = ["prune", "-s", db.address, "--keep-last", str(r.randrange(1, 4)), "--min-age", "0",
+                      "--active-within", "0", "--no-keep-heads", "--json"]
+            plan = ckpt(*policy, "--dry-run", "--list")
+            if plan.returncode == 7:    # a store that is only read
+                t.count["refused"] += 1
+                continue
+            doomed = {(x["thread"], x["ns"], x["id"])
+                      for x in json.loads(plan.stdout)["data"]["checkpoints"] if x["action"] == "drop"}
+            before, errors = State(db.name), findings(db.name)
+            done = ckpt(*policy, "--yes")
+            if done.returncode == 7:
+                t.count["refused"] += 1
+                before.same(t, path.parent.name, State(db.name))
+                continue
+            equal(t, path.parent.name + ": exit", (done.returncode, done.stderr[-200:]), (0, done.stderr[-200:]))
+            after = State(db.name)
+            after.same(t, path.parent.name, before.after(doomed))
+            summary = json.loads(done.stdout)["summary"]
+            equal(t, path.parent.name + ": told", [summary[x] for x in ("checkpoints", "writes", "blobs")], [
+                len(doomed), before.writes.total() - after.writes.total(),
+                len(before.blobs) - len(after.blobs)])
+            equal(t, path.parent.name + ": new errors", findings(db.name) - errors, set())
+            t.count["dropped"] += len(doomed)
+
+
+def ckpt(*words):
+    env = {k: v for k, v in os.environ.items() if not k.startswith(("PG", "CKPT_", "LANGGRAPH_"))}
+    return subprocess.run([common.CKPT, *words], capture_output=True, env=env)
+
+
+def findings(name):
+    """Errors and where they are."""
+    p = subprocess.run([common.CKPT, "check", "-s", address(name), "--json"], capture_output=True)
+    return {(x["code"], x["thread"], x["ns"], x["id"], x.get("channel"))
+            for x in json.loads(p.stdout)["data"] if x["severity"] == "error"}
+
+
+def vacuum(t, r):
+    """VACUUM gives room back: plain at the end of tables, FULL all, if nobody uses them."""
+    with database() as name:
+        fill(name, Writer(r.random()), 60, 30)
+        before = State(name)
+        threads = {k[0] for k in before.checkpoints}
+        out = drop(address(name), keys(before, (), threads), 0, 0, 0, 0, "plain")
+        equal(t, "plain", (out.code, out.error), (0, ""))
+        left = psql(name, "SELECT pg_relation_size('checkpoints'), pg_relation_size('checkpoint_blobs')")
+        equal(t, "all are gone", (out.vacuum[0], out.vacuum[2] < out.vacuum[1], left.strip()),
+              (1, True, b"0|0"))
+        fill(name, Writer(r.random()), 60, 30)
+        s = Session(name)
+        s.run("BEGIN; SELECT count(*) FROM checkpoint_blobs;")
+        p = start(address(name), keys(State(name), all_but_newest(State(name))), 0, 0, 0, 0, "full")
+        time.sleep(1)
+        began = time.monotonic()
+        other = psql(name, "INSERT INTO checkpoint_blobs VALUES ('x', '', 'c', '1', 'empty', '')")
+        equal(t, "who writes waits for it", (other, time.monotonic() - began > 1), (b"", False))
+        equal(t, "it waits for the reader", p.poll(), None)
+        s.run("COMMIT;")
+        s.close()
+        out = Ended(p)
+        equal(t, "full", (out.code, out.vacuum[0], out.vacuum[2] < out.vacuum[1]), (0, 2, True))
+        psql(name, "CREATE ROLE guest LOGIN; GRANT ALL ON ALL TABLES IN SCHEMA public TO guest")
+        try:
+            out = drop(address(name, user="guest"), b"", 0, 0, 0, 0, "plain")
+            equal(t, "not the owner", (out.code, out.vacuum[0], "owner" in out.vacuum[3]), (0, 0, True))
+        finally:
+            psql(name, "DROP OWNED BY guest; DROP ROLE guest")
 
 
 # ---- beside others --------------------------------------------------------------------------------------
@@ -675,7 +751,7 @@ def roles(t, r):
             psql(name, "DROP OWNED BY cutter; DROP ROLE cutter")
 
 
-TESTS = (fixtures, random_sets, moved, counting_writer, fork_unguarded, shards, waiting, killed,
+TESTS = (fixtures, random_sets, moved, command, vacuum, counting_writer, fork_unguarded, shards, waiting, killed,
          terminated, server_stopped, roles, soak)
 
 
