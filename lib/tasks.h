@@ -2,8 +2,9 @@
  * tasks.h - the border between the files that say where a checkpoint stands: tasks_route.c reads
  * which channels lead to which nodes, tasks_next.c says which tasks come next, tasks_id.c counts
  * their ids, tasks_rows.c what their rows say, tasks_inner.c and tasks_below.c where a question is
- * to be answered, tasks_waits.c what waits, tasks.c asks the store and sums up. All but tasks.c and
- * tasks_below.c are pure over one checkpoint. Internal.
+ * to be answered, tasks_waits.c what waits, tasks.c asks the store and sums up, tasks_safe.c looks
+ * for a good ancestor. All but tasks.c, tasks_below.c and tasks_safe.c are pure over one checkpoint.
+ * Internal.
  */
 #ifndef TASKS_H
 #define TASKS_H
