@@ -169,6 +169,8 @@ static int by_tile(const void *pa, const void *pb)
  * each page of the others many times. So rows are cut into tiles, which are ordered by key. */
 static void sort(struct drop *d)
 {
+	if (!d->n)
+		return;
 	for (size_t i = d->n; i--;) {
 		struct victim *v = &d->victims[i];
 
