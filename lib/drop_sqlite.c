@@ -178,8 +178,9 @@ static void sort(struct drop *d)
 		if (i + 1 < d->n && v[1].space == v->space && v[1].order < v->order)
 			v->order = v[1].order;
 	}
-	if (d->n)
-		qsort(d->victims, d->n, sizeof(*d->victims), later_row_first);
+	if (!d->n)
+		return;
+	qsort(d->victims, d->n, sizeof(*d->victims), later_row_first);
 	for (size_t i = 0; i < d->n; i++)
 		d->victims[i].tile = (uint32_t)(i / TILE);
 	qsort(d->victims, d->n, sizeof(*d->victims), by_tile);
