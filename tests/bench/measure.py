@@ -193,6 +193,8 @@ def main(folder, scale):
         measure_pg.bench_postgres(t, scale)
         import measure_migrate
         measure_migrate.bench_migrate(t, path, scale, folder)
+        import measure_prune_pg
+        measure_prune_pg.bench_prune_pg(t)
     bench_peak(t)
     print("user+system time (pg, check: wall time first), medians of %d runs in turn; scale %g; "
           "load %.1f on %d cores" % (RUNS, scale, os.getloadavg()[0], os.cpu_count()))

@@ -34,6 +34,7 @@ export DIFF_PEER="$python tests/bench/diff_peer.py"
 export CHECK_WALK=build/bench/walk CHECK_PEER="$python tests/bench/check_peer.py"
 export PUT_PEER="$python tests/bench/put_peer.py" INSERT_PEER="$python tests/bench/insert_peer.py"
 export STORES_PG="$python tests/bench/stores_pg.py"
+export PRUNE_PEER_PG="$python tests/bench/prune_peer_pg.py"
 status=0
 tests/pg/with-server.sh python3 tests/bench/measure.py "$stores" "$scale" \
 	>build/bench/result.part || status=$?
