@@ -34,9 +34,8 @@
 /* Older transactions first, in each its rows as they lie: the order in which they were written, until
  * a row is updated, which moves it to the end. */
 #define WRITTEN \
-	"age(xmin)::int8 * -4294967296 + (((ctid::text::point)[0]::int8 & 2097151) << " \
-	"11) " \
-	"+ (ctid::text::point)[1]::int8"
+	"age(xmin)::int8 * -4294967296 + ((ctid::text::point * point '(2048,-1)')[0]" \
+	"::int8 & 4294967295)" /* block * 2048 + item, its text read once */
 #define WRITE_COLUMNS \
 	{ \
 		[WCOL_TASK] = "task_id", [WCOL_IDX] = "idx", [WCOL_CHANNEL] = "channel", \
