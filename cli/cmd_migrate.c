@@ -333,7 +333,12 @@ static int copy(struct migrate *m)
 static int verify_only(struct cli *cli)
 {
 	const struct diff_opts o = { .against = cli->args[1] };
-	struct diff d = { .cli = cli, .o = &o, .whole = true, .migrated = true };
+	const struct migrate_opts *m = cli->opts;
+	struct diff d = { .cli = cli,
+		.o = &o,
+		.whole = true,
+		.migrated = true,
+		.with_store = m->with_store };
 	int rc = diff_stores(&d);
 
 	if (rc < 0)

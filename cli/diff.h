@@ -34,6 +34,7 @@ struct diff {
 	struct side a, b;
 	bool *found;                     /* of o->channels: is it in one of the sides? */
 	bool corrupt, two_stores, whole; /* whole: stores, not checkpoints */
+	bool with_store;                 /* long-term memory too: what B lacks of A's */
 	bool migrated;                   /* what migrate has to change is the same */
 	regex_t mask;
 	bool has_mask;

@@ -9,7 +9,8 @@
 
 #include "diff.h"
 
-static const char *const tables[] = { "checkpoints", "writes", "values" };
+#define IN_STORE 3 /* beside enum ckpt_table: an item of long-term memory */
+static const char *const tables[] = { "checkpoints", "writes", "values", "store" };
 static const char *const ops[] = { "only-a", "only-b", "differs" };
 
 static const struct col difference_cols[] = {
@@ -41,7 +42,8 @@ struct stores {
 	struct ckpt_match *match;
 	const struct ckpt_match_counts *counts;
 	struct ckpt_buf line, wanted;
-	struct ckpt_buf last; /* thread, ns and id of the difference before */
+	int64_t items[3], same_items; /* of long-term memory, by enum ckpt_side */
+	struct ckpt_buf last;         /* thread, ns and id of the difference before */
 };
 
 /* ---- what counts ----------------------------------------------------------------------------- */
@@ -134,7 +136,8 @@ static int put_text(struct stores *s, const struct ckpt_difference *x)
 	ckpt_buf_addf(&s->line, "%s%s  ", x->key.id.p ? "  " : "",
 			x->table == CKPT_IN_CHECKPOINTS ? "checkpoint"
 			: x->table == CKPT_IN_WRITES    ? "write"
-							: "value");
+			: x->table == CKPT_IN_VALUES    ? "value"
+							: "item");
 	used = s->line.n - used;
 	text_safe(&s->line, x->detail, width > used + 30 ? width - used : 30);
 	ckpt_buf_addf(&s->line, "%s\n", out_style(cli, "\033[0m"));
@@ -159,6 +162,30 @@ static int put_row(struct stores *s, const struct ckpt_difference *x)
 	return is_text(s) ? put_text(s, x) : out_row(s->d->cli, row);
 }
 
+static void put_item(void *arg, const struct ckpt_care *c)
+{
+	struct stores *s = arg;
+	enum ckpt_side op =
+			strcmp(c->code, "different") == 0 ? CKPT_DIFFERS : CKPT_ONLY_A;
+	const struct ckpt_difference x = { .key = c->key,
+		.table = (enum ckpt_table)IN_STORE,
+		.op = op,
+		.detail = c->detail };
+
+	s->items[op]++;
+	put_row(s, &x);
+}
+
+static int put_items(struct stores *s)
+{
+	const struct ckpt_migrate_how how = {
+		.with_store = true, .care = put_item, .arg = s
+	};
+	struct cli *cli = s->d->cli;
+
+	return ckpt_items_compare(cli->store, cli->other, &how, &s->same_items);
+}
+
 static int put_stat(struct stores *s)
 {
 	const struct ckpt_match_counts *n = s->counts;
@@ -177,20 +204,23 @@ static int put_stat(struct stores *s)
 
 /* ---- the end --------------------------------------------------------------------------------- */
 
-static int64_t total(const struct ckpt_match_counts *n, enum ckpt_side op)
+static int64_t total(const struct stores *s, enum ckpt_side op)
 {
-	return n->other[0][op] + n->other[1][op] + n->other[2][op];
+	const struct ckpt_match_counts *n = s->counts;
+
+	return s->items[op] + n->other[0][op] + n->other[1][op] + n->other[2][op];
 }
 
 /* "2 checkpoints and 1 write only in A, " */
-static void put_total(struct ckpt_buf *to, const struct ckpt_match_counts *n,
-		enum ckpt_side op, const char *after)
+static void put_total(struct stores *s, enum ckpt_side op, const char *after)
 {
-	static const char *const words[] = { "checkpoint", "write", "value" };
+	static const char *const words[] = { "checkpoint", "write", "value",
+		"store item" };
+	struct ckpt_buf *to = &s->line;
 	const char *sep = "";
 
-	for (size_t i = 0; i < 3; i++) {
-		long long k = (long long)n->other[i][op];
+	for (size_t i = 0; i <= IN_STORE; i++) {
+		long long k = i == IN_STORE ? s->items[op] : s->counts->other[i][op];
 
 		if (!k)
 			continue;
@@ -204,22 +234,21 @@ static void put_total(struct ckpt_buf *to, const struct ckpt_match_counts *n,
 static int put_summary(struct stores *s)
 {
 	const struct ckpt_match_counts *n = s->counts;
-	int64_t same = n->same[0] + n->same[1] + n->same[2];
+	int64_t same = n->same[0] + n->same[1] + n->same[2] + s->same_items;
 	char members[160];
 
 	s->line.n = 0;
-	put_total(&s->line, n, CKPT_ONLY_A, "only in A");
-	put_total(&s->line, n, CKPT_ONLY_B, "only in B");
-	put_total(&s->line, n, CKPT_DIFFERS,
-			total(n, CKPT_DIFFERS) == 1 ? "differs" : "differ");
+	put_total(s, CKPT_ONLY_A, "only in A");
+	put_total(s, CKPT_ONLY_B, "only in B");
+	put_total(s, CKPT_DIFFERS, total(s, CKPT_DIFFERS) == 1 ? "differs" : "differ");
 	ckpt_buf_addf(&s->line, "%s%lld row%s the same",
 			s->line.n ? "" : "no differences, ", (long long)same,
 			same == 1 ? "" : "s");
 	snprintf(members, sizeof(members),
 			"\"same\":%lld,\"differs\":%lld,\"only_a\":%lld,\"only_b\":%lld",
-			(long long)same, (long long)total(n, CKPT_DIFFERS),
-			(long long)total(n, CKPT_ONLY_A),
-			(long long)total(n, CKPT_ONLY_B));
+			(long long)same, (long long)total(s, CKPT_DIFFERS),
+			(long long)total(s, CKPT_ONLY_A),
+			(long long)total(s, CKPT_ONLY_B));
 	return out_summary(s->d->cli, members,
 			s->d->o->name_only || s->line.failed ? NULL : s->line.p);
 }
@@ -237,6 +266,8 @@ static int answer(struct stores *s)
 
 	while (rc >= 0 && (rc = ckpt_match_next(s->match, &x)) > 0)
 		rc = put_row(s, &x);
+	if (rc >= 0 && s->d->with_store)
+		rc = put_items(s);
 	if (rc >= 0 && o->stat)
 		rc = put_stat(s);
 	if (rc >= 0 && (s->line.failed || s->last.failed || s->wanted.failed))
@@ -262,7 +293,7 @@ int diff_stores(struct diff *d)
 		s.counts = ckpt_match_counts(s.match);
 		rc = answer(&s);
 		for (int i = 0; i < 3; i++)
-			d->count[i] = total(s.counts, (enum ckpt_side)i);
+			d->count[i] = total(&s, (enum ckpt_side)i);
 		d->corrupt = s.counts->corrupt ||
 		             ckpt_store_fault(cli->store, 0, &fault) ||
 		             ckpt_store_fault(cli->other, 0, &fault);

@@ -56,6 +56,12 @@ int ckpt_migrate(struct ckpt_store *source, const char *name,
 		const struct ckpt_config *config, const struct ckpt_migrate_how *,
 		struct ckpt_migrate_sum *out);
 
+/* Long-term memory alone, of two stores: each item that `b` lacks or has with other contents is told,
+ * its namespace as the key's thread, its key as the id; code "missing", "different" or why it cannot be
+ * carried. How many are the same is added to `same`. Archives have none. */
+int ckpt_items_compare(struct ckpt_store *a, struct ckpt_store *b,
+		const struct ckpt_migrate_how *how, int64_t *same);
+
 /* A checkpoint with its blobs and writes (VALUES, writes) as lines of a dump; `why`: each line says
  * why it stands there, or NULL. The first line of a file says which store they are of. */
 void ckpt_dump_head(struct ckpt_buf *to, const struct ckpt_store *);

@@ -33,20 +33,36 @@ void items_tell(struct items *w, const char *code, const struct item *it,
 	struct ckpt_buf text = { 0 };
 	char name[200];
 
-	ckpt_buf_addf(&text, "item %s ", ckpt_show_name(name, it->c[ITEM_PREFIX].v));
-	ckpt_buf_addf(&text, "%s", ckpt_show_name(name, it->c[ITEM_KEY].v));
+	if (w->phase == ITEMS_COMPARE) {
+		care.key.thread = it->c[ITEM_PREFIX].v;
+		care.key.ns = ckpt_view_of("");
+		care.key.id = it->c[ITEM_KEY].v;
+	}
+	if (w->phase != ITEMS_COMPARE) {
+		ckpt_buf_addf(&text, "item %s ",
+				ckpt_show_name(name, it->c[ITEM_PREFIX].v));
+		ckpt_buf_addf(&text, "%s%s", ckpt_show_name(name, it->c[ITEM_KEY].v),
+				field ? ", " : ": ");
+	}
 	if (field)
-		ckpt_buf_addf(&text, ", embedding of %s", ckpt_show_name(name, *field));
-	ckpt_buf_addf(&text, ": %s", what);
+		ckpt_buf_addf(&text,
+				"embedding of %.60s: ", ckpt_show_name(name, *field));
+	ckpt_buf_puts(&text, what);
 	care.detail = ckpt_buf_view(&text);
 	if (w->m->how->care && !text.failed)
 		w->m->how->care(w->m->how->arg, &care);
 	ckpt_buf_free(&text);
 }
 
+static bool writes(const struct items *w)
+{
+	return w->phase == ITEMS_COPY ||
+	       w->phase == ITEMS_VERIFY; /* is on that connection */
+}
+
 int items_told(struct items *w, int rc)
 {
-	if (w->phase != ITEMS_LOOK)
+	if (writes(w))
 		return target_told(sql_target_main(w->m->target), rc);
 	if (w->err.code && !w->m->err->code)
 		*w->m->err = w->err;
@@ -59,7 +75,7 @@ int items_begin(struct items *w)
 {
 	struct conn *conn = w->to.sql ? w->to.sql->conn : NULL;
 
-	return w->phase == ITEMS_LOOK ? 0 : items_told(w, conn->driver->begin(conn));
+	return writes(w) ? items_told(w, conn->driver->begin(conn)) : 0;
 }
 
 int items_end(struct items *w)
@@ -68,7 +84,7 @@ int items_end(struct items *w)
 	struct cell args[2];
 	int rc = 1;
 
-	if (w->phase == ITEMS_LOOK)
+	if (!writes(w))
 		return 0;
 	t = sql_target_main(w->m->target);
 	args[0] = text_cell(t->source);
@@ -102,7 +118,8 @@ static void judge(struct items *w)
 		const struct item *it = &w->rows[i];
 		bool wrong = it->found == ITEM_OTHER && !skip;
 
-		if (w->phase == ITEMS_VERIFY)
+		w->same += it->found == ITEM_SAME;
+		if (w->phase >= ITEMS_VERIFY)
 			wrong |= it->found == ITEM_MISSING;
 		else if (over)
 			wrong = false;
@@ -376,4 +393,31 @@ int items_copy(struct migrate *m)
 int items_verify(struct migrate *m)
 {
 	return go(m, ITEMS_VERIFY);
+}
+
+int ckpt_items_compare(struct ckpt_store *a, struct ckpt_store *b,
+		const struct ckpt_migrate_how *how, int64_t *same)
+{
+	struct ckpt_migrate_sum sum = { 0 };
+	struct migrate m = { .source = a, .how = how, .sum = &sum, .err = a->err };
+	struct items *w = NULL;
+	int rc;
+
+	if (!is_sql(a) || !is_sql(b))
+		return ckpt_fail(a->err, CKPT_EREFUSED,
+				"an archive has no place for long-term memory");
+	rc = start(&w, &m, ITEMS_COMPARE);
+	if (rc >= 0 && w->from.there) {
+		w->to.sql = sql_of(b);
+		w->to.server = b->backend == &postgres_backend;
+		rc = items_side_look(&w->to, w->to.sql);
+		assume(w);
+		if (rc >= 0)
+			rc = items_vectors_start(w);
+		if (rc >= 0)
+			rc = pass(w);
+		*same += w->same;
+	}
+	finish(w);
+	return rc < 0 ? rc : 0;
 }

@@ -36,7 +36,12 @@ struct item {
 	enum item_found found; /* in the target, before it is written there */
 };
 
-enum items_phase { ITEMS_LOOK, ITEMS_COPY, ITEMS_VERIFY };
+enum items_phase {
+	ITEMS_LOOK,
+	ITEMS_COPY,
+	ITEMS_VERIFY,
+	ITEMS_COMPARE /* two stores that are only read */
+};
 
 #define ITEMS_BATCH 500
 struct items { /* a phase at work */
@@ -47,7 +52,7 @@ struct items { /* a phase at work */
 	struct canon *canon;
 	struct item rows[ITEMS_BATCH];
 	size_t n, bytes;
-	int64_t refused, different, rounded;
+	int64_t refused, different, rounded, same;
 	bool vectors;          /* are carried */
 	struct ckpt_error err; /* of a target that is only looked at */
 };

@@ -183,3 +183,25 @@ items() { # the summary's count
 	[ "$status" -eq 7 ]
 	[ ! -e new.db ]
 }
+
+@test "--verify-only --with-store compares the items, too" {
+	ckpt migrate "$db" new.db --with-store
+	apart ckpt migrate "$db" new.db --verify-only --with-store --json
+	[ "$status" -eq 0 ]
+	sqlite3 new.db "UPDATE store SET value = '{}' WHERE key = (SELECT min(key) FROM store
+			WHERE prefix LIKE 'docs%') AND prefix LIKE 'docs%'; DELETE FROM store WHERE prefix = 'tmp'"
+	apart ckpt migrate "$db" new.db --verify-only --json
+	[ "$status" -eq 0 ]
+	apart ckpt migrate "$db" new.db --verify-only --with-store --json
+	[ "$status" -eq 8 ]
+	[ "$(jq -c '[.data[] | [.table, .op]] | sort | unique' <<<"$stdout")" = \
+		'[["store","differs"],["store","only-a"]]' ]
+	[ "$(jq -r '.data[] | select(.op == "only-a").thread' <<<"$stdout")" = tmp ]
+	[ "$(jq '.summary.only_a + .summary.differs' <<<"$stdout")" = "$(jq '.data | length' <<<"$stdout")" ]
+	apart ckpt migrate "$db" new.db --verify-only --with-store
+	[ "$status" -eq 8 ]
+	[[ $stdout$stderr == *"store"* ]]
+	ckpt migrate "$db" all.jsonl
+	apart ckpt migrate "$db" all.jsonl --verify-only --with-store
+	[ "$status" -eq 7 ]
+}
