@@ -19,6 +19,10 @@ for ((round = 1; SECONDS < end; round++)); do
 		echo "failed: build/venv/bin/python tests/interop/test_fresh.py $seed"
 		exit 1
 	fi
+	if ! build/venv/bin/python tests/interop/test_prune_live.py 60 >build/log/soak.log 2>&1; then
+		cat build/log/soak.log
+		exit 1
+	fi
 	for more in "build/venv/bin/python tests/interop/test_migrate_pg.py $seed" \
 		"env SEED=$seed tests/pg/migrate.sh 4" "env SEED=$seed tests/pg/prune.sh 60"; do
 		# shellcheck disable=SC2086  # words of a command

@@ -188,6 +188,8 @@ def main(folder, scale):
     for name in ("W", "M"):
         bench_check(t, name, path[name])
     bench_start(t)
+    import measure_prune
+    measure_prune.bench_prune(t, path, folder)
     if os.environ.get("PGHOST"):
         import measure_pg
         measure_pg.bench_postgres(t, scale)
