@@ -14,6 +14,7 @@ enum { MEASURE_LIVE, MEASURE_FILE };
 struct options {
 	int64_t max_checkpoint, max_thread, max_size;
 	struct guard_opts guards;
+	struct deed_opts deed;
 	const char *floor, *low_water;
 	int measure, order, progress;
 	bool check, dry_run, yes;
@@ -49,6 +50,7 @@ static const struct opt opts[] = {
 		"only say what would go", NULL, 0, false },
 	{ 'y', "yes", OPT_FLAG, AT(struct options, yes), NULL,
 		"do not ask", NULL, 0, false },
+	DEED_OPTS(struct options, deed),
 	{ 0, "progress", OPT_ENUM, AT(struct options, progress), "HOW",
 		"no bar, or lines instead of it", "none|plain", COMPLETE_CHOICES, false },
 	{ 0, NULL, OPT_END_KIND, 0, NULL, NULL, NULL, 0, false }
@@ -125,11 +127,14 @@ static int check_words(struct enforce *e)
 			o->max_checkpoint == CKPT_UNKNOWN)
 		return cli_usage(e->cli, "no limit: --max-size, --max-thread or "
 					 "--max-checkpoint");
+	if (o->check && (o->deed.archive || o->deed.vacuum))
+		return cli_usage(e->cli, "--check only looks: no --archive, no --vacuum");
 	if (o->measure == MEASURE_FILE && o->max_size == CKPT_UNKNOWN)
 		return cli_usage(e->cli, "--measure says what --max-size is of");
 	policy_fill(&e->policy, &rules, &o->guards);
 	e->policy.now = CKPT_UNKNOWN;
-	rc = parse_floor(e);
+	rc = deed_check(e->cli, &o->deed);
+	rc = rc < 0 ? rc : parse_floor(e);
 	return rc < 0 ? rc : parse_low_water(e);
 }
 
@@ -163,6 +168,11 @@ static bool is_over(const struct enforce *e)
 	return e->sum.over || e->sum.large_threads;
 }
 
+static bool is_too_large(const struct enforce *e)
+{
+	return e->o->max_size != CKPT_UNKNOWN && e->sum.measured > e->o->max_size;
+}
+
 static int make_plan(struct enforce *e)
 {
 	const struct ckpt_prune_scope told = {
@@ -174,14 +184,16 @@ static int make_plan(struct enforce *e)
 	if (rc < 0)
 		return rc;
 	ckpt_size_about(e->size, &e->sum);
-	if (!e->o->check && is_over(e)) {
+	if (!e->o->check && (is_over(e) || e->o->deed.vacuum)) {
 		e->report.size = e->size;
 		rc = ckpt_size_plan(&e->plan, e->size, &e->policy, &told);
 		progress_end(&e->progress);
 		ckpt_size_about(e->size, &e->sum);
 	}
-	if (rc >= 0 && e->plan)
+	if (rc >= 0 && e->plan) {
 		ckpt_prune_about(e->plan, &e->out.plan);
+		e->out.plan.threads_skipped = e->sum.skipped;
+	}
 	return size_report_sum(&e->report, &e->sum) < 0 ? e->cli->err.code : rc;
 }
 
@@ -191,7 +203,7 @@ static void give_advice(struct enforce *e)
 		cli_note(e->cli, "keep large values out of the state: store them "
 				 "elsewhere "
 				 "and keep their names");
-	if (e->o->measure == MEASURE_FILE && e->sum.measured > e->o->max_size)
+	if (is_too_large(e) && e->limits.file && !e->o->deed.vacuum)
 		cli_note(e->cli, "a file does not shrink by deleting: its free pages "
 				 "have to "
 				 "be given back");
@@ -209,6 +221,7 @@ static int carry_out(struct enforce *e)
 		.progress = &e->progress,
 		.doing = "deleting",
 		.hint = "add --yes",
+		.o = &e->o->deed,
 		.yes = e->o->yes };
 	int rc = deed_do(&d);
 
@@ -225,11 +238,6 @@ static int verdict(const struct enforce *e)
 	return e->sum.large_checkpoints || (e->o->check && is_over(e)) ? 1 : 0;
 }
 
-static bool is_too_large(const struct enforce *e)
-{
-	return e->o->max_size != CKPT_UNKNOWN && e->sum.measured > e->o->max_size;
-}
-
 static int run(struct cli *cli)
 {
 	struct enforce e = { .cli = cli, .o = cli->opts };
@@ -242,7 +250,8 @@ static int run(struct cli *cli)
 	rc = rc < 0 ? rc : make_plan(&e);
 	rc = rc < 0 || !e.plan ? rc : ckpt_store_space(cli->store, &e.out.before);
 	e.out.after = e.out.before;
-	if (rc >= 0 && e.plan && e.out.plan.checkpoints && !e.o->dry_run)
+	if (rc >= 0 && e.plan && !e.o->dry_run &&
+			(e.out.plan.checkpoints || e.o->deed.vacuum))
 		rc = carry_out(&e);
 	else if (rc >= 0)
 		rc = size_report_summary(&e.report, &e.sum, e.plan ? &e.out : NULL);

@@ -34,9 +34,10 @@ struct ckpt_size_sum {
 	int64_t allowed;  /* live bytes that max_size leaves; CKPT_UNKNOWN: no limit */
 	int64_t largest_checkpoint, largest_thread; /* 0: there is none */
 	int64_t large_checkpoints, large_threads;   /* how many are above their limit */
-	bool over;    /* live bytes are more than is allowed */
-	bool reached; /* of a plan: what stays fits, threads and store */
-	int64_t left; /* of a plan: live bytes that stay */
+	bool over;       /* live bytes are more than is allowed */
+	bool reached;    /* of a plan: what stays fits, threads and store */
+	int64_t left;    /* of a plan: live bytes that stay */
+	int64_t skipped; /* of a plan: threads that are in use, and were left alone for it */
 };
 
 struct ckpt_size;

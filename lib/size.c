@@ -83,9 +83,12 @@ static int end_thread(struct ckpt_size *s)
 
 static bool is_same_thread(const struct ckpt_size *s, const struct ckpt_key *key)
 {
-	const struct ckpt_key *last = s->keys + s->budget.nthreads - 1;
+	const struct ckpt_key *last;
 
-	return s->budget.nthreads && ckpt_view_eq(last->thread, key->thread) &&
+	if (!s->budget.nthreads)
+		return false;
+	last = &s->keys[s->budget.nthreads - 1];
+	return ckpt_view_eq(last->thread, key->thread) &&
 	       last->blob == (key->blob & CKPT_BLOB_THREAD);
 }
 
@@ -184,9 +187,10 @@ static size_t find(const struct ckpt_size *s, const struct ckpt_key *key)
 {
 	const struct ckpt_key want = { .thread = key->thread,
 		.blob = key->blob & CKPT_BLOB_THREAD };
-	const struct ckpt_key *at =
-			bsearch(&want, s->keys, s->budget.nthreads, sizeof(want), by_key);
+	const struct ckpt_key *at = NULL;
 
+	if (s->budget.nthreads)
+		at = bsearch(&want, s->keys, s->budget.nthreads, sizeof(want), by_key);
 	return at ? (size_t)(at - s->keys) : SIZE_MAX;
 }
 
@@ -272,6 +276,7 @@ static int find_candidates(struct ckpt_size *s, struct ckpt_policy *policy)
 	if (rc >= 0) {
 		ckpt_prune_about(p, &sum);
 		policy->now = sum.now;
+		s->sum.skipped = sum.threads_skipped;
 	}
 	ckpt_prune_free(p);
 	return rc;

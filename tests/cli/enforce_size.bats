@@ -160,6 +160,8 @@ sound() {
 	data 'd["summary"]["checkpoints"]' 0
 	enforce --max-size 1B --active-within 100000d --dry-run --json
 	data 'd["summary"]["checkpoints"]' 0
+	data 'd["summary"]["threads_skipped"]' \
+		"$(sqlite3 "$db" 'SELECT count(DISTINCT thread_id) FROM checkpoints')"
 }
 
 @test "the file: free pages are no reason to delete" {
@@ -173,6 +175,22 @@ sound() {
 	data 'd["summary"]["checkpoints"] > 0' true
 	enforce --max-size $((size - 1000))B --measure file --check
 	same code "$status" 1
+}
+
+@test "archive and vacuum: what went can be brought back, and the file is smaller" {
+	local size
+	cp "$db" before.db
+	size=$(stat -c %s "$db")
+	enforce --max-size 300kB --archive gone.jsonl --vacuum=full --yes --json
+	same code "$status" 0
+	data 'd["summary"]["file_bytes_after"]' "$(stat -c %s "$db")"
+	[ "$(stat -c %s "$db")" -lt $((size - 300000)) ]
+	apart ckpt migrate gone.jsonl "$db"
+	same code "$status" 0
+	apart ckpt diff -s "$db" --against before.db --exit-code
+	same "differences ($stdout)" "$status" 0
+	enforce --max-size 1GB --vacuum --yes
+	same code "$status" 0
 }
 
 @test "without a terminal --yes has to say it; nothing is deleted before" {
@@ -204,6 +222,8 @@ sound() {
 	fails 2 "percentage"
 	enforce --max-size 1MB --low-water 80
 	fails 2 "percentage"
+	enforce --max-size 1MB --check --vacuum
+	fails 2 "only looks"
 	enforce --max-thread 1MB --measure file
 	fails 2 "--measure"
 }
