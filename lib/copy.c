@@ -474,8 +474,8 @@ int ckpt_copy_run(struct ckpt_copy *c, const char *store,
 	*out = (struct ckpt_receipt){ 0 };
 	if (edit_open(&e, store, config, &want, c->err) < 0)
 		return c->err->code;
-	if (edit_begin(e) == 0 && copy_rows(e, &c->want, &rows) >= 0 &&
-			edit_commit(e) == 0)
+	if (edit_begin(e) == 0 && edit_no_limit(e) == 0 &&
+			copy_rows(e, &c->want, &rows) >= 0 && edit_commit(e) == 0)
 		*out = rows;
 	edit_close(e);
 	return c->err->code;

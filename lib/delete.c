@@ -241,7 +241,7 @@ static int postgres_thread(struct ckpt_delete *d, const struct victim *v)
 		{ s->has_blobs, "DELETE FROM {blobs} WHERE thread_id = $1", &gone.blobs },
 	};
 
-	if (stopped(d) < 0 || edit_begin(d->edit) < 0)
+	if (stopped(d) < 0 || edit_begin(d->edit) < 0 || edit_no_limit(d->edit) < 0)
 		return d->err->code;
 	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++) {
 		int n = tables[i].there ? edit_exec(d->edit, tables[i].sql, &thread, 1)

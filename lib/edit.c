@@ -226,6 +226,13 @@ int edit_begin(struct edit *e)
 	return e->err->code;
 }
 
+int edit_no_limit(struct edit *e)
+{
+	int n = e->server ? edit_exec(e, "SET LOCAL statement_timeout = 0", NULL, 0) : 0;
+
+	return n < 0 ? n : 0;
+}
+
 int edit_commit(struct edit *e)
 {
 	struct conn *conn = e->sql->conn;

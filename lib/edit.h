@@ -35,6 +35,8 @@ int edit_possible(struct ckpt_store *);
 int edit_open(struct edit **out, const char *name, const struct ckpt_config *,
 		const struct edit_want *, struct ckpt_error *);
 int edit_begin(struct edit *); /* SQLite: the write lock is held from here on */
+/* In a transaction: its statements may take longer than ten minutes. */
+int edit_no_limit(struct edit *);
 int edit_commit(struct edit *);
 void edit_rollback(struct edit *); /* also after a failure; the error stays */
 /* One statement; {checkpoints} {writes} {blobs} stand for the tables. Rows changed, or < 0. */

@@ -54,12 +54,20 @@ static int cannot(struct file_lock *l, const char *why)
 	return ckpt_fail(l->err, CKPT_EIO, "cannot make the lock '%s': %s", l->path, why);
 }
 
-/* Somebody may have put something else there, to have it written to. */
-static bool acceptable(const struct stat *st, const struct stat *store)
+/* It will be written to and removed: not if it is something else. Whose it is does not matter, as
+ * whoever can put a file there could as well put one in the store's place. */
+static bool acceptable(const struct file_lock *l, const struct stat *st)
 {
-	return S_ISREG(st->st_mode) && st->st_nlink <= 1 &&
-	       (st->st_uid == geteuid() || st->st_uid == store->st_uid ||
-			       st->st_uid == 0);
+	char head[SLOT] = { 0 };
+	size_t zeros = 0;
+
+	if (!S_ISREG(st->st_mode) || st->st_nlink > 1 ||
+			st->st_size > (EDIT_SHARDS_MAX + 1) * SLOT ||
+			pread(l->fd, head, sizeof(head), 0) < 0)
+		return false;
+	while (zeros < sizeof(head) && !head[zeros])
+		zeros++;
+	return zeros == sizeof(head) || memcmp(head, "ckpt ", 5) == 0;
 }
 
 /* As SQLite's side files: who may write to the store may take the lock. */
@@ -81,7 +89,7 @@ static int open_file(struct file_lock *l, const struct stat *store)
 {
 	struct stat st;
 
-	l->fd = open(l->path, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	l->fd = open(l->path, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
 	if (l->fd < 0 && errno == ENOENT)
 		l->fd = make(l, store);
 	if (l->fd < 0 && (errno == ENOENT || errno == EEXIST))
@@ -93,7 +101,7 @@ static int open_file(struct file_lock *l, const struct stat *store)
 		l->fd = -1;
 		return 0;
 	}
-	if (l->fd >= 0 && acceptable(&st, store))
+	if (l->fd >= 0 && acceptable(l, &st))
 		return 1;
 	ckpt_fail(l->err, CKPT_EREFUSED, "'%s' is not a lock that ckpt made", l->path);
 	ckpt_hint(l->err, "find out what it is, and take it away");

@@ -304,6 +304,29 @@ time.sleep(60)' "$db" >ready 3>&- &
 	[ ! -e "$db-ckpt" ]
 }
 
+@test "users who share a store share its lock" {
+	[ "$(id -u)" = 0 ] || skip "only root can be somebody else"
+	mkdir shared
+	chmod 777 shared
+	chmod 755 "$BATS_TEST_TMPDIR"
+	mv "$db" shared/s.db
+	db=$PWD/shared/s.db
+	chmod 666 "$db"
+	export CKPT_STORE=$db
+	hold
+	status=0
+	as_nobody "$CKPT" delete --thread forked --yes 2>err || status=$?
+	is "$status" 6
+	has "$(cat err)" "process $first on"
+	kill "$holder"
+	wait "$first"
+	# and the other way round, with a lock that a killed one of the other user left
+	printf 'ckpt prune, process 1 on there, since then' >"$db-ckpt"
+	chown 65534 "$db-ckpt"
+	ckpt delete --thread forked --yes
+	[ ! -e "$db-ckpt" ]
+}
+
 @test "something else in the lock's place is not written to" {
 	echo mine >mine
 	ln -s mine "$db-ckpt"
@@ -313,6 +336,11 @@ time.sleep(60)' "$db" >ready 3>&- &
 	ln mine "$db-ckpt"
 	apart ckpt delete --thread finished --yes
 	is "$status" 7
+	rm "$db-ckpt"
+	cp "$db" "$db-ckpt"
+	apart ckpt delete --thread finished --yes
+	is "$status" 7
+	cmp "$db" "$db-ckpt"
 	rm "$db-ckpt"
 	mkfifo "$db-ckpt"
 	apart ckpt delete --thread finished --yes
