@@ -416,3 +416,16 @@ ids_of() { # THREAD [SQL]: as the saver lists them
 	apart bash -c '"$1" list -s "$2" >/dev/full' - "$CKPT" "$db"
 	same exit "$status" 9
 }
+
+@test "--status: who waits for a person, and for what" {
+	list -l --status interrupted --json
+	works
+	data 'sorted({r["status"] for r in d["data"]})' '["interrupted"]'
+	data '[r["interrupts"] for r in d["data"] if r["thread"] == "parallel-pending"]' '[2]'
+	list --status failed --ids --sort thread
+	works
+	same ids "$stdout" $'dangling-tool-calls\nfailed'
+	list nested-pending --status finished --ids
+	works
+	same ids "$stdout" ""
+}
