@@ -2,7 +2,7 @@
 # ckpt delete and copy on PostgreSQL: what goes, refusals, the lock. Runs inside with-server.sh.
 # What the real saver makes of copies: tests/interop/test_copy_pg.py.
 
-# shellcheck disable=SC2030,SC2031,SC2034,SC2154  # each test is a subshell of bats
+# shellcheck disable=SC2016,SC2030,SC2031,SC2034,SC2154  # each test is a subshell of bats
 load ../cli/helper
 load ../cli/stores
 
