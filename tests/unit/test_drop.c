@@ -131,6 +131,7 @@ static void whole_threads(void)
 	ok(dropped_number(path,
 			   "SELECT count(*) FROM writes WHERE thread_id <> 't0001'") == 0,
 			"nothing is left of them");
+	doomed_free(d);
 }
 
 static int steps;
