@@ -88,7 +88,7 @@ _ckpt_options()
 	migrate) _ckpt_offer_all --thread --where --dry-run --verify --verify-only --on-conflict --quarantine --with-store --encrypt-all --jobs --progress ;;
 	du) _ckpt_offer_all --by ;;
 	prune) _ckpt_offer_all --keep-last --keep-within --older-than --keep-hourly --keep-daily --keep-weekly --keep-monthly --keep-where --keep-thread --delete-threads --idle --orphans --strategy --dry-run --yes --archive --vacuum --max-delete --expect-plan --as-of --min-age --active-within --no-keep-interrupted --no-keep-heads --thread --thread-glob --threads-from --null --ns --where --run-id --shard --list --progress ;;
-	enforce-size) _ckpt_offer_all --max-size --max-thread --max-checkpoint --check --measure --order --floor --low-water --min-age --active-within --no-keep-interrupted --no-keep-heads --dry-run --yes --progress ;;
+	enforce-size) _ckpt_offer_all --max-size --max-thread --max-checkpoint --check --measure --order --floor --low-water --min-age --active-within --no-keep-interrupted --no-keep-heads --dry-run --yes --archive --vacuum --progress ;;
 	copy) _ckpt_offer_all --at --dry-run ;;
 	delete) _ckpt_offer_all --thread --run-id --dry-run --yes --secure --progress ;;
 	esac
@@ -169,6 +169,7 @@ _ckpt_value()
 	enforce-size:--low-water) kind=none ;;
 	enforce-size:--min-age) kind=none ;;
 	enforce-size:--active-within) kind=none ;;
+	enforce-size:--archive) kind=file ;;
 	enforce-size:--progress) kind='words none plain' ;;
 	copy:--at) kind=checkpoint ;;
 	delete:--thread) kind=thread ;;

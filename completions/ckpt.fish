@@ -48,7 +48,7 @@ function __ckpt_live
 end
 
 complete -c ckpt -f
-set -g __ckpt_with_value -s --store --schema --layout --aes-key-file --lock-wait --color --time --thread --thread-glob --ns --since --until --idle --where --run-id --source --step --status --changed --limit --sort --thread --checkpoint --ns --channel --path --max-value --thread --checkpoint --ns --against --channel --path --mask --thread --thread --where --verify --on-conflict --quarantine --jobs --progress --by --keep-last --keep-within --older-than --keep-hourly --keep-daily --keep-weekly --keep-monthly --keep-where --keep-thread --idle --strategy --archive --max-delete --expect-plan --as-of --min-age --active-within --thread --thread-glob --threads-from --ns --where --run-id --shard --progress --max-size --max-thread --max-checkpoint --measure --order --floor --low-water --min-age --active-within --progress --at --thread --run-id --progress
+set -g __ckpt_with_value -s --store --schema --layout --aes-key-file --lock-wait --color --time --thread --thread-glob --ns --since --until --idle --where --run-id --source --step --status --changed --limit --sort --thread --checkpoint --ns --channel --path --max-value --thread --checkpoint --ns --against --channel --path --mask --thread --thread --where --verify --on-conflict --quarantine --jobs --progress --by --keep-last --keep-within --older-than --keep-hourly --keep-daily --keep-weekly --keep-monthly --keep-where --keep-thread --idle --strategy --archive --max-delete --expect-plan --as-of --min-age --active-within --thread --thread-glob --threads-from --ns --where --run-id --shard --progress --max-size --max-thread --max-checkpoint --measure --order --floor --low-water --min-age --active-within --archive --progress --at --thread --run-id --progress
 
 complete -c ckpt -n __ckpt_no_command -a list -d 'list threads, or the checkpoints of a thread'
 complete -c ckpt -n __ckpt_no_command -a show -d 'show one checkpoint: its values, channels and pending writes'
@@ -187,6 +187,8 @@ complete -c ckpt -n '__ckpt_using enforce-size' -l no-keep-interrupted -d 'drop 
 complete -c ckpt -n '__ckpt_using enforce-size' -l no-keep-heads -d 'drop also heads of branches; the newest checkpoint stays'
 complete -c ckpt -n '__ckpt_using enforce-size' -s n -l dry-run -d 'only say what would go'
 complete -c ckpt -n '__ckpt_using enforce-size' -s y -l yes -d 'do not ask'
+complete -c ckpt -n '__ckpt_using enforce-size' -l archive -r -F -d 'first write what goes into FILE: .jsonl, or a SQLite store'
+complete -c ckpt -n '__ckpt_using enforce-size' -l vacuum -d 'give the room back; full: all of it, while nobody else can write'
 complete -c ckpt -n '__ckpt_using enforce-size' -l progress -x -a 'none plain' -d 'no bar, or lines instead of it'
 complete -c ckpt -n '__ckpt_using enforce-size'
 complete -c ckpt -n '__ckpt_using copy' -l at -x -k -a '(__ckpt_live checkpoint)' -d 'only its history up to this checkpoint'
