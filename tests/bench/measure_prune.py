@@ -101,8 +101,9 @@ def new_file(path, keep, to):
         db.execute(text.replace("CREATE TABLE ", "CREATE TABLE made.", 1))
     db.execute("BEGIN")
     for table in ("checkpoints", "writes"):
-        db.execute("INSERT INTO made.%s SELECT * FROM main.%s WHERE %s NOT IN doomed"
-                   % (table, table, KEY))
+        db.execute("INSERT INTO made.%s SELECT * FROM main.%s AS x WHERE NOT EXISTS (SELECT 1 FROM "
+                   "doomed WHERE t = x.thread_id AND n = x.checkpoint_ns AND c = x.checkpoint_id)"
+                   % (table, table))
     db.execute("COMMIT")
     db.close()
     return time.perf_counter() - began
