@@ -111,7 +111,7 @@ load helper
 			read -ra words <<<"$line"
 			apart "$CKPT" "${words[@]}"
 			is "$line: $status" "$line: 0"
-			[ -n "$stdout" ] || [[ $line =~ --since|--against|--status|^check|^migrate ]]
+			[ -n "$stdout" ] || [[ $line =~ --since|--against|--status|^check|^migrate|^enforce-size ]]
 			n=$((n + 1))
 		done < <("$CKPT" "$name" -h | sed -n '/^Examples/,/^$/s/^  ckpt /&/p')
 	done
