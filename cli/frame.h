@@ -90,7 +90,7 @@ struct man_look {
 void man_format(struct ckpt_buf *to, const char *source, const struct man_look *);
 
 extern const struct cmd cmd_list, cmd_show, cmd_diff, cmd_check, cmd_migrate, cmd_du,
-		cmd_prune, cmd_enforce_size, cmd_copy, cmd_delete, cmd_help,
+		cmd_prune, cmd_resume, cmd_enforce_size, cmd_copy, cmd_delete, cmd_help,
 		cmd_completion, cmd_doc, cmd_complete;
 
 #endif

@@ -19,8 +19,8 @@
 #define TRIES 3
 
 const struct cmd *const commands[] = { &cmd_list, &cmd_show, &cmd_diff, &cmd_check,
-	&cmd_migrate, &cmd_du, &cmd_prune, &cmd_enforce_size, &cmd_copy, &cmd_delete,
-	&cmd_help, &cmd_completion, &cmd_doc, &cmd_complete, NULL };
+	&cmd_migrate, &cmd_du, &cmd_prune, &cmd_resume, &cmd_enforce_size, &cmd_copy,
+	&cmd_delete, &cmd_help, &cmd_completion, &cmd_doc, &cmd_complete, NULL };
 
 const struct cmd *cmd_find(const char *name)
 {

@@ -75,7 +75,7 @@ _ckpt_file()
 
 _ckpt_commands()
 {
-	_ckpt_offer_all list show diff check migrate du prune enforce-size copy delete help completion
+	_ckpt_offer_all list show diff check migrate du prune resume enforce-size copy delete help completion
 }
 
 _ckpt_options()
@@ -88,6 +88,7 @@ _ckpt_options()
 	migrate) _ckpt_offer_all --thread --where --dry-run --verify --verify-only --on-conflict --quarantine --with-store --encrypt-all --jobs --progress ;;
 	du) _ckpt_offer_all --by ;;
 	prune) _ckpt_offer_all --keep-last --keep-within --older-than --keep-hourly --keep-daily --keep-weekly --keep-monthly --keep-where --keep-thread --delete-threads --idle --orphans --strategy --dry-run --yes --archive --vacuum --max-delete --expect-plan --as-of --min-age --active-within --no-keep-interrupted --no-keep-heads --thread --thread-glob --threads-from --null --ns --where --run-id --shard --list --progress ;;
+	resume) _ckpt_offer_all --thread --checkpoint --ns --fork --thread-id --answer --rollback --dry-run --yes ;;
 	enforce-size) _ckpt_offer_all --max-size --max-thread --max-checkpoint --check --measure --order --floor --low-water --min-age --active-within --no-keep-interrupted --no-keep-heads --dry-run --yes --archive --vacuum --progress ;;
 	copy) _ckpt_offer_all --at --dry-run ;;
 	delete) _ckpt_offer_all --thread --run-id --dry-run --yes --secure --progress ;;
@@ -160,6 +161,11 @@ _ckpt_value()
 	prune:--run-id) kind=none ;;
 	prune:--shard) kind=none ;;
 	prune:--progress) kind='words none plain' ;;
+	resume:--thread) kind=thread ;;
+	resume:--checkpoint) kind=checkpoint ;;
+	resume:--ns) kind=ns ;;
+	resume:--thread-id) kind=none ;;
+	resume:--answer) kind=none ;;
 	enforce-size:--max-size) kind=none ;;
 	enforce-size:--max-thread) kind=none ;;
 	enforce-size:--max-checkpoint) kind=none ;;
@@ -195,8 +201,9 @@ _ckpt_argument()
 	diff) kind=checkpoint ;;
 	migrate) kind=file ;;
 	du) kind=thread ;;
+	resume) kind=checkpoint ;;
 	copy) kind=thread ;;
-	help) kind='words list show diff check migrate du prune enforce-size copy delete help completion addresses dump environment exit-codes json layouts policies' ;;
+	help) kind='words list show diff check migrate du prune resume enforce-size copy delete help completion addresses dump environment exit-codes json layouts policies' ;;
 	completion) kind='words bash zsh fish' ;;
 	esac
 }

@@ -48,7 +48,7 @@ function __ckpt_live
 end
 
 complete -c ckpt -f
-set -g __ckpt_with_value -s --store --schema --layout --aes-key-file --lock-wait --color --time --thread --thread-glob --ns --since --until --idle --where --run-id --source --step --status --changed --limit --sort --thread --checkpoint --ns --channel --path --max-value --thread --checkpoint --ns --against --channel --path --mask --thread --thread --where --verify --on-conflict --quarantine --jobs --progress --by --keep-last --keep-within --older-than --keep-hourly --keep-daily --keep-weekly --keep-monthly --keep-where --keep-thread --idle --strategy --archive --max-delete --expect-plan --as-of --min-age --active-within --thread --thread-glob --threads-from --ns --where --run-id --shard --progress --max-size --max-thread --max-checkpoint --measure --order --floor --low-water --min-age --active-within --archive --progress --at --thread --run-id --progress
+set -g __ckpt_with_value -s --store --schema --layout --aes-key-file --lock-wait --color --time --thread --thread-glob --ns --since --until --idle --where --run-id --source --step --status --changed --limit --sort --thread --checkpoint --ns --channel --path --max-value --thread --checkpoint --ns --against --channel --path --mask --thread --thread --where --verify --on-conflict --quarantine --jobs --progress --by --keep-last --keep-within --older-than --keep-hourly --keep-daily --keep-weekly --keep-monthly --keep-where --keep-thread --idle --strategy --archive --max-delete --expect-plan --as-of --min-age --active-within --thread --thread-glob --threads-from --ns --where --run-id --shard --progress --thread --checkpoint --ns --thread-id --answer --max-size --max-thread --max-checkpoint --measure --order --floor --low-water --min-age --active-within --archive --progress --at --thread --run-id --progress
 
 complete -c ckpt -n __ckpt_no_command -a list -d 'list threads, or the checkpoints of a thread'
 complete -c ckpt -n __ckpt_no_command -a show -d 'show one checkpoint: its values, channels and pending writes'
@@ -57,6 +57,7 @@ complete -c ckpt -n __ckpt_no_command -a check -d 'look for what is wrong: check
 complete -c ckpt -n __ckpt_no_command -a migrate -d 'copy a store into another one, without loss and with proof'
 complete -c ckpt -n __ckpt_no_command -a du -d 'what takes the room: bytes by thread, channel or type'
 complete -c ckpt -n __ckpt_no_command -a prune -d 'delete old checkpoints by policy; keep what a kept one needs to load'
+complete -c ckpt -n __ckpt_no_command -a resume -d 'where a thread stands, what happens next, and going on with it'
 complete -c ckpt -n __ckpt_no_command -a enforce-size -d 'keep checkpoints, threads and the store below limits of size'
 complete -c ckpt -n __ckpt_no_command -a copy -d 'copy a thread, or its history up to a checkpoint, to a new id'
 complete -c ckpt -n __ckpt_no_command -a delete -d 'delete threads, or the checkpoints of runs'
@@ -173,6 +174,16 @@ complete -c ckpt -n '__ckpt_using prune' -l shard -x -d 'only the I-th of N part
 complete -c ckpt -n '__ckpt_using prune' -l list -d 'a row for each checkpoint'
 complete -c ckpt -n '__ckpt_using prune' -l progress -x -a 'none plain' -d 'no bar, or lines instead of it'
 complete -c ckpt -n '__ckpt_using prune'
+complete -c ckpt -n '__ckpt_using resume' -l thread -x -k -a '(__ckpt_live thread)' -d 'the thread, literally; never parsed as an address'
+complete -c ckpt -n '__ckpt_using resume' -l checkpoint -x -k -a '(__ckpt_live checkpoint)' -d 'with --thread: this checkpoint; \'\' is the newest'
+complete -c ckpt -n '__ckpt_using resume' -l ns -x -k -a '(__ckpt_live ns)' -d 'in this namespace (default: the root)'
+complete -c ckpt -n '__ckpt_using resume' -l fork -d 'make this checkpoint the head of a new branch'
+complete -c ckpt -n '__ckpt_using resume' -l thread-id -x -d 'with --fork: in a new thread of this id'
+complete -c ckpt -n '__ckpt_using resume' -l answer -x -d 'answer the question that waits; repeatable'
+complete -c ckpt -n '__ckpt_using resume' -l rollback -d 'fork from the newest good checkpoint'
+complete -c ckpt -n '__ckpt_using resume' -s n -l dry-run -d 'only tell what would be done'
+complete -c ckpt -n '__ckpt_using resume' -s y -l yes -d 'do not ask'
+complete -c ckpt -n '__ckpt_using resume' -k -a '(__ckpt_live checkpoint)'
 complete -c ckpt -n '__ckpt_using enforce-size' -l max-size -x -d 'of the store: checkpoints go until the rest fits'
 complete -c ckpt -n '__ckpt_using enforce-size' -l max-thread -x -d 'of each thread'
 complete -c ckpt -n '__ckpt_using enforce-size' -l max-checkpoint -x -d 'list checkpoints that need more to be loaded, with their channels'
@@ -201,5 +212,5 @@ complete -c ckpt -n '__ckpt_using delete' -s y -l yes -d 'do not ask'
 complete -c ckpt -n '__ckpt_using delete' -l secure -d 'overwrite what was freed, too: the whole file is written anew'
 complete -c ckpt -n '__ckpt_using delete' -l progress -x -a 'none plain' -d 'how progress is shown on stderr'
 complete -c ckpt -n '__ckpt_using delete'
-complete -c ckpt -n '__ckpt_using help' -a 'list show diff check migrate du prune enforce-size copy delete help completion addresses dump environment exit-codes json layouts policies'
+complete -c ckpt -n '__ckpt_using help' -a 'list show diff check migrate du prune resume enforce-size copy delete help completion addresses dump environment exit-codes json layouts policies'
 complete -c ckpt -n '__ckpt_using completion' -a 'bash zsh fish'

@@ -349,11 +349,18 @@ static int add_row(struct ckpt_answer *a, struct edit *e, const struct item *q)
 	args[5] = sql_key_cell(type, false);
 	args[6] = (struct cell){ .kind = CELL_BLOB, .v = row };
 	args[7] = sql_key_cell(q->path.p ? q->path : CKPT_LIT(""), false);
+	/* A row right behind its question's reads as written in one call with it: as used up. */
 	ckpt_buf_addf(&sql,
-			"INSERT INTO {writes} (thread_id, checkpoint_ns, checkpoint_id, "
-			"task_id, idx, channel, type, %s%s) VALUES ($1, $2, $3, $4, $5, "
+			"INSERT INTO {writes} (%sthread_id, checkpoint_ns, "
+			"checkpoint_id, "
+			"task_id, idx, channel, type, %s%s) VALUES (%s$1, $2, $3, $4, "
+			"$5, "
 			"'__resume__', $6, $7%s)",
-			e->server ? "blob" : "value", paths ? ", task_path" : "",
+			e->server ? "" : "rowid, ", e->server ? "blob" : "value",
+			paths ? ", task_path" : "",
+			e->server ? ""
+				  : "(SELECT coalesce(max(rowid), 0) + 2 FROM "
+				    "{writes}), ",
 			paths ? ", $8" : "");
 	n = sql.failed ? no_memory(a) : edit_exec(e, sql.p, args, paths ? 8 : 7);
 	ckpt_buf_free(&sql);
@@ -433,7 +440,9 @@ static int look_again(struct ckpt_answer *a, struct edit *e)
 		.given = a->given,
 		.n = a->n,
 		.items = calloc(a->n, sizeof(*now.items)) };
-	int rc = now.items ? look(&now, &e->sql->base) : no_memory(a);
+	int rc = now.items ? course_unchanged(e, &a->at, a->at.id) : no_memory(a);
+
+	rc = rc < 0 ? rc : look(&now, &e->sql->base);
 
 	for (size_t i = 0; rc == 0 && i < a->n; i++) {
 		if (!same_question(&a->items[i], &now.items[i]))

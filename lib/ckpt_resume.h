@@ -21,15 +21,16 @@ struct ckpt_fork_want {
 };
 struct ckpt_fork;
 struct ckpt_fork_about {
-	/* Same thread: subgraphs that keep a state of their own are resumed by a plain invoke(),
-	   not run; only a config with the new checkpoint's id runs the step as it was. */
+	bool rerun; /* the step of `at` runs again: nothing it did so far counts */
+	/* Some subgraph keeps a state of its own. If the step runs again, a plain invoke() resumes
+	   such a one instead of running it; only a config with the new head's id runs it. */
 	bool stateful;
 	struct ckpt_view head; /* id of the thread's newest checkpoint */
 };
 
 /* In the same thread: a sibling of `at`, as LangGraph's own `__copy__` writes it: the same values
- * and parent, no pending writes. In another thread: what `at` needs, its writes and subgraphs,
- * with the same ids. CKPT_EREFUSED: it would not load as `at` does. The names outlive the plan. */
+ * and parent, no pending writes. In another thread: what `at` needs, with the same ids; if it
+ * is where the thread stands, also what its step did so far. CKPT_EREFUSED: it would not load as `at` does. The names outlive the plan. */
 int ckpt_fork_plan(struct ckpt_fork **out, struct ckpt_store *,
 		const struct ckpt_fork_want *);
 void ckpt_fork_about(const struct ckpt_fork *, struct ckpt_fork_about *out);

@@ -5,7 +5,8 @@
  * pending - what LangGraph writes for update_state(…, as_node="__copy__"). A sibling, not a child:
  * a child would count writes that hang on the old checkpoint into its delta channels. `v` stays,
  * because what a checkpoint before v 4 was sent is found through its parent, which is the same.
- * In another thread ids stay, and with them tasks, questions and subgraphs.
+ * In another thread ids stay, and with them tasks, questions and subgraphs; of a checkpoint that the
+ * thread went on from, what its step did is left out, so that it runs there as it does in a sibling.
  */
 #include <inttypes.h>
 #include <sys/random.h>
@@ -121,10 +122,16 @@ int ckpt_fork_plan(struct ckpt_fork **out, struct ckpt_store *s,
 	if (rc == 0)
 		rc = course_newest(&f->about.head, s, &want->at, &f->arena);
 	if (rc >= 0 && want->to.p) {
+		/* what the thread went on from runs again, where it stands now stays */
+		bool head = ckpt_view_eq(want->at.id, f->about.head);
+
+		f->about.rerun = !head;
 		rc = copy_refuse(sql_of(s), want->to);
-		return rc < 0 ? rc : copy_set_at(&f->set, s, &want->at, true);
+		rc = rc < 0 ? rc : copy_set_at(&f->set, s, &want->at, head);
+	} else if (rc >= 0) {
+		f->about.rerun = true;
+		rc = read_it(f, s);
 	}
-	rc = rc < 0 ? rc : read_it(f, s);
 	return rc < 0 ? rc : look_for_stateful(f, s);
 }
 
