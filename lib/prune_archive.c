@@ -80,6 +80,20 @@ static int compare(struct archive *a, struct ckpt_store *there, const char *file
 	return rc < 0 ? rc : 0;
 }
 
+/* The store by another name holds all that goes, and would not for long. */
+static bool is_store(const struct archive *a, const struct stat *st)
+{
+	struct ckpt_error err = { 0 };
+	struct store_name n;
+	struct stat own;
+	bool same = store_resolve(&n, a->store->name, &err) == 0 &&
+	            stat(n.where, &own) == 0 && own.st_dev == st->st_dev &&
+	            own.st_ino == st->st_ino;
+
+	store_name_free(&n);
+	return same;
+}
+
 static int check_old(struct archive *a, const char *file, const struct stat *st,
 		const struct ckpt_config *config)
 {
@@ -89,6 +103,8 @@ static int check_old(struct archive *a, const char *file, const struct stat *st,
 
 	if (!S_ISREG(st->st_mode))
 		return refuse(a, file, "is there, and no regular file");
+	if (is_store(a, st))
+		return refuse(a, file, "is the store itself");
 	if (ckpt_store_open(&there, file, config, &err) < 0)
 		return refuse(a, file, "is there already, and no archive");
 	rc = compare(a, there, file);
