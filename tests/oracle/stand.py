@@ -4,8 +4,8 @@ for all others with it.
 
     stand.py [STORE…]     CKPT=build/ckpt FIXTURES=build/fixtures
 
-Belongs here: the comparison, and the fixtures' stores. Fresh graphs are in
-tests/interop/test_tasks.py.
+Belongs here: the comparison, and the fixtures' stores and dumps. Fresh graphs are in
+tests/interop/test_tasks*.py, which compare the dumps as well.
 """
 import collections
 import concurrent.futures
@@ -15,6 +15,7 @@ import pathlib
 import sys
 
 import common
+import postgres
 
 FIXTURES = pathlib.Path(os.environ.get("FIXTURES", "build/fixtures"))
 
@@ -85,19 +86,38 @@ def check_store(store, oracle, env=None):
     return tally, unknown
 
 
+def oracle_in(folder, *names):
+    """The first of the answer sheets that is there, if it has get_state's answers; and the key."""
+    oracle = next(json.loads(p.read_text()) for p in map(folder.joinpath, names) if p.exists())
+    spaces = [s for s in oracle.get("threads", {}).values() if isinstance(s, dict)]
+    if not any("latest" in part for s in spaces for part in s.values()):
+        return None, None
+    if folder.name.startswith("js"):
+        oracle["writers"] = ("js",)
+    return oracle, {"LANGGRAPH_AES_KEY": oracle["aes_key"]} if "aes_key" in oracle else None
+
+
+def folders(what, names):
+    return [FIXTURES / x for x in names or sorted(p.parent.name for p in FIXTURES.glob("*/" + what))]
+
+
 def fixtures(names=()):
     """(name, tally, unknown) of each store of LangGraph's that has an oracle of get_state."""
-    for name in names or sorted(p.parent.name for p in FIXTURES.glob("*/store.db")):
-        folder = FIXTURES / name
-        now = folder / "oracle.now.json"
-        oracle = json.loads((now if now.exists() else folder / "oracle.json").read_text())
-        if not any("latest" in part for spaces in oracle.get("threads", {}).values()
-                   if isinstance(spaces, dict) for part in spaces.values()):
-            continue
-        if name.startswith("js"):
-            oracle["writers"] = ("js",)
-        env = {"LANGGRAPH_AES_KEY": oracle["aes_key"]} if "aes_key" in oracle else None
-        yield (name, *check_store(folder / "store.db", oracle, env))
+    for folder in folders("store.db", names):
+        oracle, env = oracle_in(folder, "oracle.now.json", "oracle.json")
+        if oracle:
+            yield (folder.name, *check_store(folder / "store.db", oracle, env))
+
+
+def dumps(names=()):
+    """The same of PostgreSQL; PGHOST … lead to a server."""
+    for folder in folders("store.sql.gz", names):
+        oracle, env = oracle_in(folder, "oracle.pg.now.json", "oracle.pg.json", "oracle.now.json",
+                                "oracle.json")
+        if oracle:
+            with postgres.Database(folder / "store.sql.gz") as database:
+                database.schema = oracle.get("schema", "public")
+                yield (folder.name, *check_store(database.store(), oracle, env))
 
 
 def main():
