@@ -57,6 +57,9 @@ def check_one(store, key, want, js=False, env=None):
     if doc["status"] == "unknown":
         return t, next((w for w in doc["warnings"] if "status is unknown" in w), "?")
     got, wanted = of_ckpt(doc), flat(want, js)
+    if "sends" in want:             # seen by the release that wrote them alone, without ids
+        t.equal(at + " Sends", got[0], want["sends"])
+        got = wanted[0], [x for x in got[1] if x[0] in [y[0] for y in wanted[1]]]
     t.equal(at + " next", got[0], wanted[0])
     t.equal(at + " tasks", got[1], wanted[1])
     t.add("checkpoints", 1)
@@ -97,6 +100,19 @@ def oracle_in(folder, *names):
     return oracle, {"LANGGRAPH_AES_KEY": oracle["aes_key"]} if "aes_key" in oracle else None
 
 
+def with_sends(now, then):
+    """The first releases kept Sends in the checkpoint as a pair of type and base64, which no later
+    one reads: what comes next there only they say."""
+    for thread, spaces in then["threads"].items():
+        for ns, part in spaces.items():
+            for cid, entry in part["checkpoints"].items():
+                if entry.get("pending_sends"):
+                    at = now["threads"][thread][ns]["checkpoints"][cid]
+                    if sorted(at["next"]) != sorted(entry["next"]):
+                        at["sends"] = sorted(entry["next"])
+    return now
+
+
 def folders(what, names):
     return [FIXTURES / x for x in names or sorted(p.parent.name for p in FIXTURES.glob("*/" + what))]
 
@@ -114,6 +130,8 @@ def dumps(names=()):
     for folder in folders("store.sql.gz", names):
         oracle, env = oracle_in(folder, "oracle.pg.now.json", "oracle.pg.json", "oracle.now.json",
                                 "oracle.json")
+        if folder.name == "py-old-pg100":
+            oracle = with_sends(oracle, json.loads((folder / "oracle.json").read_text()))
         if oracle:
             with postgres.Database(folder / "store.sql.gz") as database:
                 database.schema = oracle.get("schema", "public")
