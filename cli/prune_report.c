@@ -277,7 +277,7 @@ static int words_to_leave(const char *word)
 {
 	static const char *const alone[] = { "-n", "--dry-run", "--list", "-q",
 		"--quiet" };
-	static const char *const two[] = { "--expect-plan", "--as-of" };
+	static const char *const two[] = { "--expect-plan", "--as-of", "--color" };
 
 	for (size_t i = 0; i < sizeof(alone) / sizeof(alone[0]); i++) {
 		if (strcmp(word, alone[i]) == 0)
