@@ -149,6 +149,14 @@ static int on_reject(
 	return write_all(m);
 }
 
+static int on_reject_item(void *arg, struct ckpt_view line)
+{
+	struct migrate *m = arg;
+
+	ckpt_buf_add(&m->line, line.p, line.n);
+	return write_all(m);
+}
+
 static void on_progress(void *arg, const char *phase, int64_t done, int64_t all)
 {
 	struct migrate *m = arg;
@@ -310,6 +318,7 @@ static int copy(struct migrate *m)
 		.wanted = m->o->threads.n || m->o->where.n ? on_wanted : NULL,
 		.care = on_care,
 		.reject = m->o->quarantine ? on_reject : NULL,
+		.reject_item = m->o->quarantine ? on_reject_item : NULL,
 		.progress = on_progress,
 		.arg = m,
 	};

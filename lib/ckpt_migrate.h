@@ -36,6 +36,8 @@ struct ckpt_migrate_how {
 	/* Where a checkpoint goes that cannot be carried; NULL: then nothing is copied at all. */
 	int (*reject)(void *arg, const struct ckpt_checkpoint *,
 			const struct ckpt_care *);
+	/* The same for an item of long-term memory: a line for the same file. */
+	int (*reject_item)(void *arg, struct ckpt_view line);
 	void (*progress)(void *arg, const char *phase, int64_t done,
 			int64_t all); /* or NULL */
 	void *arg;
@@ -44,7 +46,7 @@ struct ckpt_migrate_sum { /* rows that were copied, unless it says otherwise */
 	int64_t checkpoints, writes, blobs, bytes;
 	int64_t skipped;     /* checkpoints that were there already */
 	int64_t store_items; /* of long-term memory */
-	int64_t quarantined; /* checkpoints that could not be carried */
+	int64_t quarantined; /* checkpoints and items that could not be carried */
 	int64_t verified_checkpoints, verified_writes, different;
 };
 /* Copy what `source` holds into the store `name`, which is made if it is not there. A run that

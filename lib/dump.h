@@ -21,6 +21,7 @@ enum dump_kind {
 	DUMP_ROWS, /* kinds of rows */
 	DUMP_HEADER = DUMP_ROWS,
 	DUMP_END,
+	DUMP_ITEM, /* of long-term memory, in a quarantine file: no row of this store */
 	DUMP_BLANK,
 	DUMP_OTHER, /* an object of no kind that is known */
 	DUMP_BAD
@@ -74,6 +75,8 @@ int64_t dump_size(const struct dump_field *);
 struct ckpt_care;
 void dump_checkpoint(struct ckpt_buf *, const struct ckpt_checkpoint *,
 		const struct ckpt_care *why);
+/* A member; bytes in base64 where they are not UTF-8, or are kept as BLOB. */
+void dump_text(struct ckpt_buf *, const char *name, struct ckpt_view, bool blob);
 void dump_write(struct ckpt_buf *, const struct ckpt_key *, const struct ckpt_write *,
 		const struct ckpt_care *why);
 void dump_blob(struct ckpt_buf *, const struct ckpt_key *, const struct ckpt_value *,

@@ -217,10 +217,12 @@ static int take_line(struct pass *p, uint8_t *text, size_t n, bool torn)
 	dump_line_read(&l, text, n, &p->json);
 	if (p->line == 1 && l.kind != DUMP_HEADER)
 		return ckpt_fail(p->err, CKPT_EUNSUPPORTED, "it has no header");
-	if (l.extra.p && !p->extra[0] && l.kind != DUMP_OTHER && l.kind != DUMP_BAD)
+	if (l.extra.p && !p->extra[0] && l.kind != DUMP_OTHER && l.kind != DUMP_BAD &&
+			l.kind != DUMP_ITEM)
 		ckpt_show_name(p->extra, l.extra);
 	switch (l.kind) {
 	case DUMP_BLANK:
+	case DUMP_ITEM:
 		return 0;
 	case DUMP_HEADER:
 		return take_header(p, &l);

@@ -28,6 +28,7 @@ static const struct member {
 	{ "write", K(DUMP_HEADER), 0, ROW, DUMP_WRITE },
 	{ "blob", K(DUMP_HEADER), 0, ROW, DUMP_BLOB },
 	{ "end", K(DUMP_HEADER), 0, ROW, DUMP_END },
+	{ "item", K(DUMP_HEADER), 0, ROW, DUMP_ITEM },
 	{ "ckpt", K(DUMP_HEADER), 0, TEXT, DUMP_WHAT },
 	{ "version", K(DUMP_HEADER), 0, INTEGER, DUMP_FORMAT },
 	{ "engine", K(DUMP_HEADER), 0, TEXT, DUMP_ENGINE },

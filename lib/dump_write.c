@@ -25,7 +25,7 @@ static void add_base64(struct ckpt_buf *to, const char *name, struct ckpt_view v
 }
 
 /* A text; its bytes in base64 where they are not UTF-8, or are kept as BLOB. */
-static void add_text(struct ckpt_buf *to, const char *name, struct ckpt_view v, bool blob)
+void dump_text(struct ckpt_buf *to, const char *name, struct ckpt_view v, bool blob)
 {
 	add_name(to, name);
 	if (!v.p) {
@@ -42,17 +42,17 @@ static void add_text(struct ckpt_buf *to, const char *name, struct ckpt_view v, 
 static void add_key(struct ckpt_buf *to, const char *kind, const struct ckpt_key *k)
 {
 	ckpt_buf_addf(to, "{\"%s\":{", kind);
-	add_text(to, "thread", k->thread, k->blob & CKPT_BLOB_THREAD);
-	add_text(to, "ns", k->ns, k->blob & CKPT_BLOB_NS);
+	dump_text(to, "thread", k->thread, k->blob & CKPT_BLOB_THREAD);
+	dump_text(to, "ns", k->ns, k->blob & CKPT_BLOB_NS);
 	if (k->id.p)
-		add_text(to, "id", k->id, k->blob & CKPT_BLOB_ID);
+		dump_text(to, "id", k->id, k->blob & CKPT_BLOB_ID);
 }
 
 static void end_row(struct ckpt_buf *to, const struct ckpt_care *why)
 {
 	if (why) {
-		add_text(to, "code", ckpt_view_of(why->code), false);
-		add_text(to, "detail", why->detail, false);
+		dump_text(to, "code", ckpt_view_of(why->code), false);
+		dump_text(to, "detail", why->detail, false);
 	}
 	ckpt_buf_puts(to, "}}\n");
 }
@@ -69,10 +69,10 @@ void dump_checkpoint(struct ckpt_buf *to, const struct ckpt_checkpoint *c,
 		const struct ckpt_care *why)
 {
 	add_key(to, "checkpoint", &c->key);
-	add_text(to, "parent", c->parent, false);
-	add_text(to, "type", c->type, false);
+	dump_text(to, "parent", c->parent, false);
+	dump_text(to, "type", c->type, false);
 	add_base64(to, "body", c->body);
-	add_text(to, "metadata", c->meta, false);
+	dump_text(to, "metadata", c->meta, false);
 	end_row(to, why);
 }
 
@@ -80,11 +80,11 @@ void dump_write(struct ckpt_buf *to, const struct ckpt_key *key,
 		const struct ckpt_write *w, const struct ckpt_care *why)
 {
 	add_key(to, "write", key);
-	add_text(to, "task", w->task, false);
-	add_text(to, "path", w->path, false);
+	dump_text(to, "task", w->task, false);
+	dump_text(to, "path", w->path, false);
 	ckpt_buf_addf(to, ",\"idx\":%lld", (long long)w->idx);
-	add_text(to, "channel", w->channel, false);
-	add_text(to, "type", w->type, false);
+	dump_text(to, "channel", w->channel, false);
+	dump_text(to, "type", w->type, false);
 	add_base64(to, "value", w->body);
 	end_row(to, why);
 }
@@ -95,9 +95,9 @@ void dump_blob(struct ckpt_buf *to, const struct ckpt_key *key,
 	const struct ckpt_key of = { key->thread, key->ns, { 0 }, key->blob };
 
 	add_key(to, "blob", &of);
-	add_text(to, "channel", v->channel, false);
-	add_text(to, "version", row_version(v->version), false);
-	add_text(to, "type", v->type, false);
+	dump_text(to, "channel", v->channel, false);
+	dump_text(to, "version", row_version(v->version), false);
+	dump_text(to, "type", v->type, false);
 	add_base64(to, "value", v->body);
 	end_row(to, why);
 }

@@ -5,6 +5,7 @@
  */
 #include <stdarg.h>
 
+#include "dump.h"
 #include "failpoint.h"
 #include "items.h"
 #include "target_sql.h"
@@ -29,7 +30,11 @@ void items_note(struct items *w, const char *fmt, ...)
 void items_tell(struct items *w, const char *code, const struct item *it,
 		const struct ckpt_view *field, const char *what)
 {
-	struct ckpt_care care = { .code = code, .action = CKPT_CARE_REFUSE };
+	const struct ckpt_migrate_how *how = w->m->how;
+	struct ckpt_care care = { .code = code,
+		.action = strncmp(code, "store_", 6) == 0 && how->reject_item
+		                          ? CKPT_CARE_QUARANTINE
+		                          : CKPT_CARE_REFUSE };
 	struct ckpt_buf text = { 0 };
 	char name[200];
 
@@ -160,6 +165,48 @@ static int end_batch(struct items *w)
 	return rc;
 }
 
+/* The row as it was, and why: a line of a quarantine file. */
+static int reject(struct items *w, const struct cell *row, const char *code,
+		const char *why)
+{
+	static const char *const names[ITEM_COLS] = { "prefix", "key", "value",
+		"created_at", "updated_at", "expires_at", "ttl_minutes" };
+	const struct ckpt_migrate_how *how = w->m->how;
+	struct ckpt_buf line = { 0 };
+	int rc;
+
+	ckpt_buf_puts(&line, "{\"item\":{");
+	for (size_t i = 0; i < ITEM_COLS; i++)
+		dump_text(&line, names[i], row[i].v, row[i].kind == CELL_BLOB);
+	dump_text(&line, "code", ckpt_view_of(code), false);
+	dump_text(&line, "detail", ckpt_view_of(why), false);
+	ckpt_buf_puts(&line, "}}\n");
+	rc = line.failed ? ckpt_fail(w->m->err, CKPT_ENOMEM, "out of memory")
+	                 : how->reject_item(how->arg, ckpt_buf_view(&line));
+	ckpt_buf_free(&line);
+	return rc;
+}
+
+/* One that cannot be carried: told when it is first seen, put away when the others are copied. */
+static int refuse(struct items *w, const struct cell *row, const char *code,
+		const char *why)
+{
+	struct item it = { .found = ITEM_MISSING };
+	bool away = w->m->how->reject_item;
+
+	it.c[ITEM_PREFIX] = row[ITEM_PREFIX];
+	it.c[ITEM_KEY] = row[ITEM_KEY];
+	if (w->phase == ITEMS_COPY && away)
+		return reject(w, row, code, why);
+	if (w->phase != ITEMS_VERIFY)
+		items_tell(w, code, &it, NULL, why);
+	if (!away)
+		w->refused++;
+	else if (w->phase == ITEMS_LOOK)
+		w->m->sum->quarantined++;
+	return 0;
+}
+
 static int add(struct items *w, const struct cell *row)
 {
 	struct item *it = &w->rows[w->n];
@@ -175,11 +222,8 @@ static int add(struct items *w, const struct cell *row)
 		rc = item_turn(w, it, &code, &why);
 	if (rc < 0)
 		return rc;
-	if (why) {
-		w->refused++;
-		items_tell(w, code, it, NULL, why);
-		return 0;
-	}
+	if (why)
+		return refuse(w, row, code, why);
 	w->n++;
 	return w->n == ITEMS_BATCH || w->bytes >= BATCH_BYTES ? end_batch(w) : 0;
 }

@@ -425,7 +425,8 @@ static int run(struct migrate *m)
 		rc = m->target->ops->finish(m->target);
 	if (rc >= 0 && m->sum->quarantined)
 		rc = ckpt_fail(m->err, CKPT_EINCOMPLETE,
-				"%lld checkpoints are in quarantine",
+				m->how->with_store ? "%lld rows are in quarantine"
+						   : "%lld checkpoints are in quarantine",
 				(long long)m->sum->quarantined);
 	else if (rc >= 0 && m->damaged)
 		rc = ckpt_fail(m->err, CKPT_EINCOMPLETE,

@@ -140,3 +140,27 @@ js_store() { # DATABASE
 	apart ckpt migrate "$db" "postgresql:///$one" --schema 'My "own' --with-store
 	[ "$status" -eq 0 ]
 }
+
+@test "what PostgreSQL cannot hold goes into quarantine, the rest is copied" {
+	add "'no json'" "'p'" "'bad'"
+	add "'{\"a\": 1}'" "'1'" "'p' || char(0)"
+	add "'{\"fine\": 1}'" "'p'" "'good'"
+	apart ckpt migrate "$db" "postgresql:///$one" --with-store --quarantine kept.jsonl --json
+	[ "$status" -eq 3 ]
+	[ "$(jq -c '[.data[] | [.action, .code]] | sort' <<<"$stdout")" = \
+		'[["quarantine","store_key"],["quarantine","store_value"]]' ]
+	[ "$(jq '.summary.quarantined' <<<"$stdout")" = 2 ]
+	[ "$(jq '.summary.store_items' <<<"$stdout")" = 10 ]
+	[ "$(psql "$one" -Atc "SELECT count(*), count(*) FILTER (WHERE key = 'good') FROM store")" = '10|1' ]
+	[ "$(jq -c 'select(.item) | .item | [.prefix, .key, .value, .code]' kept.jsonl | sort | head -n 1)" = \
+		'["1","p\u0000","{\"a\": 1}","store_key"]' ]
+	[ "$(jq -c 'select(.item) | .item | [.prefix, .key, .value, .code]' kept.jsonl | sort | tail -n 1)" = \
+		'["p","bad","no json","store_value"]' ]
+	# again: the same is said, nothing is copied twice
+	apart ckpt migrate "$db" "postgresql:///$one" --with-store --quarantine again.jsonl --json
+	[ "$status" -eq 3 ]
+	[ "$(jq '.summary.store_items' <<<"$stdout")" = 0 ]
+	diff kept.jsonl again.jsonl
+	apart ckpt list -s kept.jsonl
+	[ "$status" -eq 0 ]
+}
