@@ -8,9 +8,11 @@ ours is a new process that knows no more than the config. TAP.
 Belongs here: SQLite, AES, and what is compared. test_resume_pg.py does the same on PostgreSQL; the
 graphs are test_copy.py's.
 """
+import contextlib
 import json
 import os
 import pathlib
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -21,6 +23,7 @@ os.environ.setdefault("LANGSMITH_TRACING", "false")
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "oracle"))
 
 import common
+import psycopg
 from freshvalues import plain
 from langchain_core.messages import AIMessage, HumanMessage
 from langgraph.checkpoint.postgres import PostgresSaver
@@ -61,15 +64,17 @@ def wedged(saver):
 def saver_of(kind, store):
     serde = EncryptedSerializer.from_pycryptodome_aes(key=KEY.encode()) if kind.endswith("+aes") else None
     if kind.startswith("sqlite"):
-        from contextlib import closing, contextmanager
-        import sqlite3
-
-        @contextmanager
+        @contextlib.contextmanager
         def opened():
-            with closing(sqlite3.connect(store, check_same_thread=False)) as db:
+            with contextlib.closing(sqlite3.connect(store, check_same_thread=False)) as db:
                 yield SqliteSaver(db, serde=serde)
         return opened()
-    return PostgresSaver.from_conn_string(store)
+    @contextlib.contextmanager
+    def connected():
+        with psycopg.connect(store, autocommit=True, prepare_threshold=0,
+                             row_factory=psycopg.rows.dict_row) as db:
+            yield PostgresSaver(db, serde=serde)
+    return connected()
 
 
 def face(state):
@@ -204,19 +209,29 @@ class Courses:
                 self.equal("%s %d: goes on" % (name, n), plain(drive(graph, ours)),
                            plain(drive(graph, ref)))
 
-    def fork_away(self):
-        """A branch in a new thread is what copying the history up to there gives."""
-        graph, thread = GRAPHS["nested"](self.saver), "away"
+    def fork_away(self, name):
+        """A branch in a new thread: the head as it stands; what is past, to run again, as a
+        sibling does. All come to the end of the original, while it waits and when it is through."""
+        graph, thread, ends = GRAPHS[name](self.saver), "away:" + name, {}
         graph.invoke(INPUT, config(thread), durability="sync")
-        for n, cid in enumerate(ids(graph, thread)):
-            data = self.resume(thread, "--fork", "--thread-id", "away %d" % n, cid=cid)
-            self.equal("%d: created" % n, data["created"],
-                       {"thread": "away %d" % n, "ns": "", "id": cid})
-            self.ckpt("copy", thread, "copy %d" % n, "--at", "%s@{%s}" % (thread, cid))
-            a, b = (graph.get_state(config(t % n), subgraphs=True) for t in ("away %d", "copy %d"))
-            self.equal("%d: state" % n, face(a), face(b))
-            self.equal("%d: end" % n, plain(drive(graph, "away %d" % n)),
-                       plain(drive(graph, "copy %d" % n)))
+        for when in ("waits", "through"):
+            for n, cid in enumerate(ids(graph, thread)):
+                new, ref = "%s %s %d" % (thread, when, n), "%s ref %s %d" % (thread, when, n)
+                data = self.resume(thread, "--fork", "--thread-id", new, cid=cid)
+                self.equal("%s: created" % new, data["created"], {"thread": new, "ns": "", "id": cid})
+                self.copied(thread, ref)
+                if n:
+                    graph.update_state(config(ref, cid), None, as_node="__copy__")
+                want, got = (graph.get_state(config(t)) for t in (ref, new))
+                self.equal(new, {**face(got), "step": 0}, {**face(want), "step": 0})
+                again = "stateful-subgraph" in data["warnings"]
+                self.equal(new + ": by id", again, name == "stateful" and n > 0)
+                if again:
+                    graph.invoke(None, {"configurable": data["config"]["configurable"]}, durability="sync")
+                ends[new] = plain(drive(graph, new))
+            end = plain(drive(graph, thread))
+        for new in ends:
+            self.equal(new + ": end", ends[new], end)
 
     def roll_back(self):
         graph, thread = wedged(self.saver), "wedged"
@@ -257,7 +272,8 @@ class Courses:
         if not self.kind.endswith("+aes"):
             out += [("one question of several", self.one_of_many),
                     ("a stale answer reaches no question", self.stale),
-                    ("a branch in a new thread", self.fork_away),
+                    *[("a branch of %s in a new thread" % n, lambda n=n: self.fork_away(n))
+                      for n in ("nested", "stateful", "delta")],
                     ("rolled back to the newest good checkpoint", self.roll_back)]
         return [("%s: %s" % (self.kind, n), f) for n, f in out + [("check is content", self.check)]]
 
