@@ -91,7 +91,7 @@ struct ckpt_prune_scope {
 };
 
 struct ckpt_prune_sum { /* what would go */
-	char id[64];    /* of the plan: 20261120T221900Z-9f2c41a75d0e3b68 */
+	char id[64];    /* of the plan: 20261120T221900.25Z-9f2c41a75d0e3b68 */
 	int64_t checkpoints, writes, blobs, bytes;
 	int64_t threads_emptied, threads_skipped; /* skipped: active a moment ago */
 	int64_t stray_writes,
@@ -105,7 +105,7 @@ struct ckpt_prune_sum { /* what would go */
 
 struct ckpt_prune;
 /* Work out what a policy drops, in the store's snapshot; nothing is changed. policy.now is cut to
- * whole seconds, CKPT_UNKNOWN is the store's clock; what is newer stays, and does not count: as `newer` where
+ * microseconds, CKPT_UNKNOWN is the store's clock; what is newer stays, and does not count: as `newer` where
  * policy.upto is given, which says that a plan is repeated, else as `future`. */
 int ckpt_prune_plan(struct ckpt_prune **out, struct ckpt_store *,
 		const struct ckpt_policy *, const struct ckpt_prune_scope *);

@@ -8,15 +8,15 @@
 #include "prune.h"
 #include "sql.h"
 
-#define SECOND INT64_C(1000000000)
+#define MICROSECOND INT64_C(1000)
 
 /* ---- the clock and the name of a plan ------------------------------------------------------------- */
 
 /* Ages are the server's to tell where there is one. */
 static int64_t store_now(struct ckpt_store *store)
 {
-	static const char sql[] =
-			"SELECT floor(extract(epoch FROM clock_timestamp()))::int8";
+	static const char sql[] = "SELECT floor(extract(epoch FROM clock_timestamp()) * "
+				  "1000000)::int8";
 	struct cursor *cur;
 	struct cell cell;
 	int64_t now = ckpt_now();
@@ -25,7 +25,7 @@ static int64_t store_now(struct ckpt_store *store)
 			sql_query(&cur, sql_of(store), sql, NULL, 0) < 0)
 		return now;
 	if (sql_next(cur, &cell, 1) > 0 && cell.kind == CELL_INT)
-		now = cell.i * SECOND;
+		now = cell.i * MICROSECOND;
 	sql_done(cur);
 	return now;
 }
@@ -35,7 +35,7 @@ static void put_id(struct ckpt_prune *p)
 	char time[40], plain[24];
 	size_t n = 0;
 
-	/* 2026-11-20T22:19:00Z, without what only people need */
+	/* 2026-11-20T22:19:00.5Z, without what only people need */
 	ckpt_time_print(time, p->policy.now);
 	for (const char *s = time; *s && n + 1 < sizeof(plain); s++) {
 		if (*s != '-' && *s != ':')
@@ -49,13 +49,14 @@ static void put_id(struct ckpt_prune *p)
 bool ckpt_prune_time(int64_t *out, const char *id)
 {
 	struct ckpt_buf text = { 0 };
-	size_t n = strlen(id);
-	bool good = n == 33 && id[16] == '-' && id[15] == 'Z' && id[8] == 'T' &&
-	            strspn(id + 17, "0123456789abcdef") == 16;
+	size_t n = strcspn(id, "Z"); /* 15, or more with a fraction of the second */
+	bool good = n >= 15 && n <= 22 && strlen(id) == n + 18 && id[8] == 'T' &&
+	            (n == 15 || id[15] == '.') && id[n + 1] == '-' &&
+	            strspn(id + n + 2, "0123456789abcdef") == 16;
 
 	if (good)
-		ckpt_buf_addf(&text, "%.4s-%.2s-%.2sT%.2s:%.2s:%.2sZ", id, id + 4, id + 6,
-				id + 9, id + 11, id + 13);
+		ckpt_buf_addf(&text, "%.4s-%.2s-%.2sT%.2s:%.2s:%.*sZ", id, id + 4, id + 6,
+				id + 9, id + 11, (int)n - 13, id + 13);
 	good = good && !text.failed && ckpt_time_parse(out, ckpt_buf_view(&text), 0);
 	ckpt_buf_free(&text);
 	return good;
@@ -395,7 +396,9 @@ int ckpt_prune_plan(struct ckpt_prune **out, struct ckpt_store *store,
 	p->policy = *policy;
 	p->future = policy->upto == CKPT_UNKNOWN;
 	now = policy->now == CKPT_UNKNOWN ? store_now(store) : policy->now;
-	p->policy.now = p->policy.upto = now - ((now % SECOND) + SECOND) % SECOND;
+	/* not whole seconds: what was written in this one is as old as the policy says */
+	now -= ((now % MICROSECOND) + MICROSECOND) % MICROSECOND;
+	p->policy.now = p->policy.upto = now;
 	if (store->shallow)
 		return ckpt_fail(p->err, CKPT_EREFUSED,
 				"a store of the shallow saver keeps no history");

@@ -54,7 +54,7 @@ values() {
 	data 'd["summary"]["file_bytes_before"] == d["summary"]["file_bytes_after"]' true
 	apart ckpt prune --keep-last 2 --dry-run --ndjson --list
 	data 'sorted(set(x["type"] for x in d))' '["plan-checkpoint", "plan-thread", "summary"]'
-	data 'd[-1]["dry_run"], len(d[-1]["plan"])' '[true, 33]'
+	data 'd[-1]["dry_run"], d[-1]["plan"][8] == "T"' '[true, true]'
 	apart ckpt prune --keep-last 2 --dry-run --json
 	data '"checkpoints" in d["data"]' false
 }
@@ -344,7 +344,8 @@ values() {
 @test "--expect-plan does what the dry run said; what came since stays, and does not count" {
 	local id last
 	id=$(plan --keep-last 3)
-	is "$(plan --keep-last 3 --as-of "${id:0:4}-${id:4:2}-${id:6:2}T${id:9:2}:${id:11:2}:${id:13:2}Z")" "$id"
+	last=${id%%Z-*}
+	is "$(plan --keep-last 3 --as-of "${id:0:4}-${id:4:2}-${id:6:2}T${id:9:2}:${id:11:2}:${last:13}Z")" "$id"
 	last=$(sqlite3 "$db" "SELECT max(checkpoint_id) FROM checkpoints WHERE thread_id = 'chat-1'")
 	sqlite3 "$db" "INSERT INTO checkpoints SELECT thread_id, checkpoint_ns,
 		'1fffffff' || substr(checkpoint_id, 9), checkpoint_id, type, checkpoint, metadata
