@@ -5,8 +5,6 @@
 #include "backend.h"
 #include "tasks.h"
 
-#define NEIGHBOURS 32 /* checkpoints that are asked who reads the input */
-
 const char *ckpt_status_name(enum ckpt_status status)
 {
 	static const char *const names[] = { "unknown", "interrupted", "failed",
@@ -369,44 +367,6 @@ static int is_head(struct ckpt_store *store, const struct ckpt_checkpoint *c,
 	return rc;
 }
 
-/* Which node reads the input of this namespace's graph? The neighbours of a checkpoint tell, whose
- * input nobody has read yet. */
-static int find_entry(struct ckpt_store *store, const struct ckpt_checkpoint *c,
-		struct ckpt_buf *out)
-{
-	struct ckpt_pick pick = { .key = c->key,
-		.depth = CKPT_VALUES,
-		.writes = true,
-		.descending = true,
-		.limit = NEIGHBOURS };
-	const struct tasks_known none = { 0 };
-	struct ckpt_checkpoint other;
-	struct ckpt_scan *scan;
-	int rc;
-
-	pick.key.id = (struct ckpt_view){ 0 };
-	rc = ckpt_scan_open(&scan, store, &pick);
-	while (rc >= 0 && !out->n && (rc = ckpt_scan_next(scan, &other)) > 0) {
-		struct tasks *t = NULL;
-		struct ckpt_view node = { 0 };
-
-		rc = tasks_of(&t, store, &other, false, &none);
-		node = t ? t->entry : node;
-		for (size_t i = 0; t && i < t->graph.nroutes; i++) {
-			if (ckpt_view_eq(t->graph.routes[i].channel,
-					    CKPT_LIT("__start__")))
-				node = t->graph.routes[i].node;
-		}
-		ckpt_buf_add(out, node.p, node.n);
-		if (t)
-			ckpt_tasks_free(&t->base);
-	}
-	ckpt_scan_close(scan);
-	return rc < 0        ? rc
-	       : out->failed ? ckpt_fail(store->err, CKPT_ENOMEM, "out of memory")
-	                     : 0;
-}
-
 /* Once more, with what the rest of the namespace tells. */
 static int again(struct tasks **t, struct ckpt_store *store,
 		const struct tasks_known *known)
@@ -427,7 +387,7 @@ static int ask_around(
 	if (known->newer)
 		rc = again(t, store, known);
 	if (rc >= 0 && (*t)->wants_entry) {
-		rc = find_entry(store, (*t)->c, &entry);
+		rc = tasks_entry_find(*t, store, &entry);
 		known->entry = ckpt_buf_view(&entry);
 		if (rc >= 0 && entry.n)
 			rc = again(t, store, known);

@@ -2,9 +2,9 @@
  * tasks.h - the border between the files that say where a checkpoint stands: tasks_route.c reads
  * which channels lead to which nodes, tasks_next.c says which tasks come next, tasks_id.c counts
  * their ids, tasks_rows.c what their rows say, tasks_inner.c and tasks_below.c where a question is
- * to be answered, tasks_waits.c what waits, tasks.c asks the store and sums up, tasks_safe.c looks
- * for a good ancestor. All but tasks.c, tasks_below.c and tasks_safe.c are pure over one checkpoint.
- * Internal.
+ * to be answered, tasks_waits.c what waits, tasks_entry.c who reads the input, tasks.c asks the
+ * store and sums up, tasks_safe.c looks for a good ancestor. All but tasks.c, tasks_below.c,
+ * tasks_entry.c and tasks_safe.c are pure over one checkpoint. Internal.
  */
 #ifndef TASKS_H
 #define TASKS_H
@@ -125,6 +125,10 @@ bool tasks_null_staged(const struct tasks *);
 /* ---- tasks_below.c --------------------------------------------------------------------------- */
 /* The same as tasks_find_here, among the subgraphs below the task. 0, or < 0. */
 int tasks_find_below(struct tasks *, struct ckpt_store *, struct ckpt_interrupt *q);
+
+/* ---- tasks_entry.c --------------------------------------------------------------------------- */
+/* The name of the node that reads the input here, added to `out` if it can be told. 0, or < 0. */
+int tasks_entry_find(struct tasks *, struct ckpt_store *, struct ckpt_buf *out);
 
 /* ---- tasks_waits.c --------------------------------------------------------------------------- */
 /* Collect what waits, and what is staged. */

@@ -270,10 +270,24 @@ static int branch_fires(const struct tasks *t, const struct node *n)
 	return tasks_version_after(version, seen) ? open : 0;
 }
 
+/* JavaScript counts a node that a Command goes to from here among the next ones, if its channel
+ * has moved on since. Deferred nodes are not ready; of an empty channel that cannot be seen. */
+static bool is_goto(const struct tasks *t, const struct tasks_route *r)
+{
+	if (!t->js || r->kind != ROUTE_BRANCH || !r->value || r->value->type.p)
+		return false;
+	for (size_t i = 0; i < t->c->nwrites; i++) {
+		if (ckpt_view_eq(t->c->writes[i].task, CKPT_LIT(TASKS_NULL)) &&
+				ckpt_view_eq(t->c->writes[i].channel, r->channel))
+			return true;
+	}
+	return false;
+}
+
 static int route_fires(const struct tasks *t, const struct tasks_route *r)
 {
 	struct ckpt_view seen;
-	int open = tasks_open(r);
+	int open = is_goto(t, r) ? 1 : tasks_open(r);
 	bool met;
 
 	if (open == 0)
@@ -284,11 +298,13 @@ static int route_fires(const struct tasks *t, const struct tasks_route *r)
 	return tasks_version_after(r->value->version, seen) ? open : 0;
 }
 
-/* JavaScript makes the id of the first channel that triggers; of several joins rows tell. */
+/* JavaScript makes the id of the first channel that triggers: the branch, else a join in the
+ * graph's order. Of several joins rows tell; without any the id cannot be known. */
 static int fires_in_js(struct tasks *t, const struct node *n, char id[static TASK_ID],
 		bool *fired)
 {
-	bool with_rows = false;
+	const struct tasks_route *first = NULL;
+	bool with_rows = false, many = false;
 
 	for (size_t i = n->from; i < n->to; i++) {
 		const struct tasks_route *r = &t->graph.routes[i];
@@ -300,11 +316,15 @@ static int fires_in_js(struct tasks *t, const struct node *n, char id[static TAS
 					"a channel that leads to nodes cannot be read");
 		if (!one || !tasks_id_pull(t, try, n->name, &r->channel, 1))
 			continue;
-		if (!*fired || (!with_rows && has_rows(t, try)))
+		if (!first || (!with_rows && has_rows(t, try)))
 			memcpy(id, try, TASK_ID);
 		with_rows = with_rows || has_rows(t, try);
-		*fired = true;
+		many = many || (first && first->kind != ROUTE_BRANCH);
+		first = first ? first : r;
 	}
+	*fired = first;
+	if (many && !with_rows)
+		id[0] = '\0';
 	return 0;
 }
 
