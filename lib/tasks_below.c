@@ -6,10 +6,10 @@
 #include "backend.h"
 #include "tasks.h"
 
-/* A namespace as a stateful subgraph has it: task ids and numbers of calls are not in it. */
-static void recast(struct ckpt_buf *to, struct ckpt_view ns)
+/* The nodes of a namespace in turn: task ids and numbers of calls are not among them. */
+static bool next_node(struct ckpt_view *left, struct ckpt_view *out)
 {
-	const char *p = ns.p, *end = p + ns.n;
+	const char *p = left->p, *end = p + left->n;
 
 	while (p < end) {
 		const char *bar = memchr(p, '|', (size_t)(end - p)), *stop;
@@ -20,12 +20,34 @@ static void recast(struct ckpt_buf *to, struct ckpt_view ns)
 		stop = stop ? stop : bar;
 		for (const char *d = p; d < stop; d++)
 			digits = digits && *d >= '0' && *d <= '9';
-		if (!digits || stop == p) {
-			ckpt_buf_puts(to, to->n ? "|" : "");
-			ckpt_buf_add(to, p, (size_t)(stop - p));
-		}
+		*out = (struct ckpt_view){ p, (size_t)(stop - p) };
 		p = bar < end ? bar + 1 : end;
+		*left = (struct ckpt_view){ p, (size_t)(end - p) };
+		if (!digits || !out->n)
+			return true;
 	}
+	return false;
+}
+
+/* A namespace as a stateful subgraph has it. */
+static void recast(struct ckpt_buf *to, struct ckpt_view ns)
+{
+	struct ckpt_view node;
+
+	while (next_node(&ns, &node)) {
+		ckpt_buf_puts(to, to->n ? "|" : "");
+		ckpt_buf_add(to, node.p, node.n);
+	}
+}
+
+static size_t depth(struct ckpt_view ns)
+{
+	struct ckpt_view node;
+	size_t n = 0;
+
+	while (next_node(&ns, &node))
+		n++;
+	return n;
 }
 
 static bool is_below(struct ckpt_view ns, const struct ckpt_buf *top)
@@ -44,7 +66,8 @@ struct below { /* heads of the namespaces below a task, deepest first */
 static int below_cmp(const void *pa, const void *pb)
 {
 	const struct ckpt_key *a = pa, *b = pb;
-	int d = (a->ns.n < b->ns.n) - (a->ns.n > b->ns.n);
+	size_t x = depth(a->ns), y = depth(b->ns);
+	int d = (x < y) - (x > y);
 
 	return d ? d : ckpt_view_cmp(a->ns, b->ns);
 }
