@@ -5,6 +5,7 @@
  * Neighbours in the file are gone together, so that pages become free whole and are never
  * written. Within a namespace a greater id always goes first: what a delta channel is made of
  * lies with the ancestors, so a run that ends in the middle leaves nothing that cannot be loaded.
+ * Subgraph calls go before the root: without their caller a new plan would leave them.
  * A list of any length is worked on in pieces, from its end. When a transaction may begin, and
  * what is done between two, is the business of drop_pace.c.
  */
@@ -159,8 +160,9 @@ static int by_tile(const void *pa, const void *pb)
 
 	if (a->tile != b->tile)
 		return a->tile < b->tile ? -1 : 1;
+	/* of a thread the root is the first, and goes last */
 	if (a->space != b->space)
-		return a->space < b->space ? -1 : 1;
+		return a->space > b->space ? -1 : 1;
 	return later_row_first(pa, pb);
 }
 

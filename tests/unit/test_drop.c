@@ -144,6 +144,33 @@ static int stop_here(void *arg, int64_t done, int64_t all)
 	return done >= *at ? -1 : 0;
 }
 
+/* A call that lost its caller follows none any more: a new plan would leave it. */
+static void callers_last(void)
+{
+	const char *path = made_path("calls.db");
+	struct ckpt_error err = { 0 };
+	int64_t wrong = 0;
+
+	dropped_make(path, 3, 20, 5);
+	apply(path, "INSERT INTO checkpoints SELECT thread_id, 'sub:1', checkpoint_id, "
+		    "NULL, '', x'', metadata FROM checkpoints WHERE metadata < 4 AND "
+		    "checkpoint_ns = ''");
+	for (int at = 1; at < 72 && !err.code; at += 7) {
+		struct drop_how how = { .hold = 1, .progress = stop_here, .arg = &at };
+		struct doomed *d = dropped_plan(path, 0, true, &err);
+
+		drop(path, d, &how, &err);
+		wrong += dropped_number(path,
+				"SELECT count(*) FROM checkpoints WHERE checkpoint_ns "
+				"= 'sub:1' AND thread_id NOT IN (SELECT thread_id FROM "
+				"checkpoints WHERE checkpoint_ns = '' GROUP BY 1 HAVING "
+				"count(*) = 20)");
+		doomed_free(d);
+	}
+	ok(!wrong && !err.code, "subgraphs go before the root: %d %s", (int)wrong,
+			err.text);
+}
+
 static void any_stop(void)
 {
 	const char *path = made_path("stop.db");
@@ -298,6 +325,7 @@ int main(void)
 	what_stays();
 	what_moved();
 	whole_threads();
+	callers_last();
 	any_stop();
 	killed();
 	full();
