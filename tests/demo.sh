@@ -41,3 +41,13 @@ say "One checkpoint: what was in the state, what ran, what comes next."
 run ckpt -s approvals.db show ask-second-pending
 say "The same for a program."
 run ckpt -s chats.db list chat-1 --limit 1 --ndjson
+say "Who waits for a person, and for what?"
+run ckpt -s approvals.db list --status interrupted -l --limit 3
+say "One of them answered: the application's next invoke takes it."
+run ckpt -s approvals.db resume ask-pending --answer '"yes"' --yes
+say "What would a policy delete, and why would the rest stay? Nothing is changed yet."
+run ckpt -s approvals.db prune --keep-last 2 --thread-glob 'f*' --dry-run
+say "The same for good, with an archive of what goes, and the room given back."
+run ckpt -s approvals.db prune --keep-last 2 --thread-glob 'f*' --archive before.jsonl --vacuum=full --yes
+say "Was it too much? Back it comes, compared value by value."
+run ckpt migrate before.jsonl approvals.db
