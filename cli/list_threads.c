@@ -42,12 +42,13 @@ static const struct col cols[] = {
 	{ "latest", "LATEST", COL_TEXT, COL_NO_TEXT },
 	{ "heads", "HEADS", COL_INT, COL_LONG | COL_RIGHT },
 	{ "bytes", "SIZE", COL_SIZE, COL_LONG | COL_RIGHT },
-	{ "step", "STEP", COL_INT, COL_LONG | COL_RIGHT },
-	{ "source", "SOURCE", COL_TEXT, COL_LONG },
+	{ "step", "STEP", COL_INT, COL_LONG | COL_NO_TEXT },
+	{ "source", "SOURCE", COL_TEXT, COL_LONG | COL_NO_TEXT },
 	{ "status", "STATUS", COL_TEXT, COL_LONG },
 	{ "interrupts", "INTERRUPTS", COL_INT, COL_LONG | COL_NO_TEXT },
 	{ "metadata", "METADATA", COL_JSON, COL_LONG | COL_NO_TEXT },
-	{ "waits", "WAITS FOR", COL_TEXT, COL_LONG | COL_NO_JSON | COL_NO_PORCELAIN },
+	{ "waits", "WAITS FOR", COL_TEXT,
+		COL_LONG | COL_NO_JSON | COL_NO_PORCELAIN | COL_WRAP },
 	{ NULL, NULL, COL_TEXT, 0 }
 };
 static const struct col id_cols[] = {

@@ -179,7 +179,7 @@ static void put_row(struct cli *cli, const struct col *const *cols, size_t n,
 				i + 1 == (t->below ? whole : n));
 		indent += t->width[i] + GAP;
 	}
-	if (whole < n) {
+	if (whole < n && (!t->below || cells[whole].n)) {
 		if (t->below) {
 			ckpt_buf_puts(to, "\n");
 			spaces(to, INDENT);
