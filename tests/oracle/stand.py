@@ -44,6 +44,15 @@ def flat(state, js):
     return sorted(state["next"]), plain_tasks(tasks)
 
 
+def unnamed(got, wanted, t):
+    """JavaScript's ids hold the first of the joins that trigger, in the graph's order: where no row
+    tells, there is none to compare."""
+    without = [x[1] for x in got if x[0] is None]
+    t.add("tasks of several joins without an id", len(without))
+    return sorted(([None if x[1] in without else x[0], *x[1:]] for x in wanted),
+                  key=lambda x: json.dumps(x, sort_keys=True))
+
+
 def check_one(store, key, want, js=False, env=None):
     """One checkpoint; (tally, unknown)."""
     thread, ns, cid = key
@@ -60,6 +69,8 @@ def check_one(store, key, want, js=False, env=None):
     if "sends" in want:             # seen by the release that wrote them alone, without ids
         t.equal(at + " Sends", got[0], want["sends"])
         got = wanted[0], [x for x in got[1] if x[0] in [y[0] for y in wanted[1]]]
+    elif js:
+        wanted = wanted[0], unnamed(got[1], wanted[1], t)
     t.equal(at + " next", got[0], wanted[0])
     t.equal(at + " tasks", got[1], wanted[1])
     t.add("checkpoints", 1)
