@@ -33,6 +33,10 @@ static const struct refusal sqlite_refusals[] = {
 			"table '%s' refers to rows of LangGraph's tables by a foreign "
 			"key",
 			FIX },
+	/* keys are compared here as UTF-8, and UTF-16 has another order */
+	{ "SELECT encoding FROM pragma_encoding WHERE encoding <> 'UTF-8'",
+			"the file keeps its texts as %s: it is read, never altered",
+			"write it anew as UTF-8: sqlite3 OLD.db .dump | sqlite3 NEW.db" },
 	{ "SELECT x.name FROM (SELECT 'checkpoints' AS t UNION SELECT 'writes'), "
 	  "pragma_table_xinfo(t) x WHERE x.hidden <> 0",
 			"column '%s' of LangGraph's tables is generated or hidden", FIX },

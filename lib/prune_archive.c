@@ -4,6 +4,7 @@
  * that of a run that was interrupted while it deleted.
  */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -94,6 +95,27 @@ static bool is_store(const struct archive *a, const struct stat *st)
 	return same;
 }
 
+/* SQLite takes a file of such a name for its own: it would be read as rows, or thrown away. */
+static bool is_side_file(const struct archive *a, const char *where)
+{
+	static const char *const ends[] = { "-wal", "-shm", "-journal", "-ckpt" };
+	size_t all = strlen(where);
+	bool side = false;
+
+	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]) && !side; i++) {
+		size_t n = strlen(ends[i]);
+		char *base = NULL;
+		struct stat st;
+
+		if (all <= n || strcmp(where + all - n, ends[i]) != 0)
+			continue;
+		base = strndup(where, all - n);
+		side = !base || (stat(base, &st) == 0 && is_store(a, &st));
+		free(base);
+	}
+	return side;
+}
+
 static int check_old(struct archive *a, const char *file, const struct stat *st,
 		const struct ckpt_config *config)
 {
@@ -130,6 +152,20 @@ static int not_exact(struct archive *a, const char *file)
 	return a->err->code;
 }
 
+/* One that is named and was not found is gone since, or was overlooked: better nothing goes. */
+static int is_all(struct archive *a, const char *file, int64_t checkpoints)
+{
+	long long want = (long long)doomed_count(a->p->doomed);
+
+	if (checkpoints == want)
+		return 0;
+	ckpt_fail(a->err, CKPT_EBUSY,
+			"the store changed: of %lld checkpoints to delete '%s' has %lld",
+			want, file, (long long)checkpoints);
+	ckpt_hint(a->err, "nothing was deleted; look again, and name another file");
+	return a->err->code;
+}
+
 static int copy(struct archive *a, const char *file, const struct ckpt_config *config,
 		bool exact)
 {
@@ -157,7 +193,7 @@ static int copy(struct archive *a, const char *file, const struct ckpt_config *c
 		return a->failed;
 	a->out->rows = sum.checkpoints + sum.writes + sum.blobs;
 	a->out->bytes = sum.bytes;
-	return rc;
+	return rc < 0 ? rc : is_all(a, file, sum.checkpoints);
 }
 
 int ckpt_prune_archive(struct ckpt_prune *p, struct ckpt_store *store, const char *file,
@@ -178,6 +214,8 @@ int ckpt_prune_archive(struct ckpt_prune *p, struct ckpt_store *store, const cha
 	if (rc >= 0 && !dump && n.backend != &sqlite_backend)
 		rc = ckpt_fail(a.err, CKPT_EUSAGE,
 				"an archive is a file: .jsonl, or a SQLite store");
+	else if (rc >= 0 && is_side_file(&a, n.where))
+		rc = refuse(&a, file, "has the name of a file of the store's own");
 	else if (rc >= 0 && lstat(n.where, &st) == 0)
 		rc = check_old(&a, file, &st, config);
 	else if (rc >= 0 && errno != ENOENT)

@@ -420,6 +420,40 @@ values() {
 	is "$(all | wc -l)" 75
 }
 
+@test "--archive with the name of a side file is refused: SQLite would take it for its own" {
+	for end in wal shm journal ckpt; do
+		apart ckpt prune --keep-last 1 --archive "$db-$end" --yes
+		is "$status" 7
+	done
+	ln -s "$db" other
+	apart ckpt prune --keep-last 1 --archive other-journal --yes
+	is "$status" 7
+	has "$stderr" "a file of the store's own"
+	is "$(all | wc -l)" 75
+}
+
+@test "a file that keeps its texts as UTF-16 has another order of keys: nothing goes" {
+	{
+		echo "PRAGMA encoding = 'UTF-16le';"
+		sqlite3 "$db" .dump
+		for thread in é 中 😀; do
+			echo "INSERT INTO checkpoints SELECT '$thread', checkpoint_ns, checkpoint_id,
+				parent_checkpoint_id, type, checkpoint, metadata FROM checkpoints
+				WHERE thread_id = 'chat-1';"
+		done
+	} | sqlite3 wide.db
+	local was
+	was=$(sqlite3 wide.db .dump | sha256sum)
+	for archive in "" --archive=a.jsonl; do
+		apart ckpt prune -s wide.db --keep-last 1 --yes ${archive:+"$archive"}
+		[ "$status" -eq 7 ] || [ "$status" -eq 6 ]
+	done
+	apart ckpt delete -s wide.db --thread é --yes
+	is "$status" 7
+	has "$stderr" "keeps its texts as UTF-16le"
+	is "$(sqlite3 wide.db .dump | sha256sum)" "$was"
+}
+
 @test "--archive where nothing can be written: nothing is deleted" {
 	apart ckpt prune --keep-last 1 --archive no/such/folder/a.jsonl --yes
 	is "$status" 9
