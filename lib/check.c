@@ -94,7 +94,7 @@ int check_tell(struct check *c, enum check_code code, const struct ckpt_key *key
 
 /* ---- keys ------------------------------------------------------------------------------------ */
 
-/* Two MiB of them; a store with more is asked for its strays in its own language. Two keys of the
+/* Four MiB of them; a store with more is asked for its strays in its own language. Two keys of the
  * same hash would hide a stray write: one chance in 2^62 for each two. */
 enum { KEYS_MOST = KEY_SLOTS / 8 * 7, KEY_FLAGS = KEY_CHECKPOINT | KEY_WRITE };
 
@@ -111,19 +111,22 @@ static void keep_key(struct check *c, uint64_t hash, uint64_t flag)
 {
 	struct check_keys *k = c->keys;
 	size_t i = hash >> 2 & (KEY_SLOTS - 1);
-	uint64_t have = 0;
+	uint64_t have;
 
 	if (atomic_load_explicit(&k->n, memory_order_relaxed) >= KEYS_MOST)
 		return;
-	/* somebody else may take the free slot: then it is looked at again */
-	while (!atomic_compare_exchange_strong(&k->slots[i], &have, hash | flag)) {
+	for (;;) {
+		have = atomic_load_explicit(&k->slots[i], memory_order_relaxed);
+		/* somebody else may take the free slot: then it is looked at again */
+		if (!have && atomic_compare_exchange_strong(
+					     &k->slots[i], &have, hash | flag))
+			break;
 		if ((have & ~(uint64_t)KEY_FLAGS) == hash) {
 			if (!(have & flag))
 				atomic_fetch_or(&k->slots[i], flag);
 			return;
 		}
 		i = (i + 1) & (KEY_SLOTS - 1);
-		have = 0;
 	}
 	atomic_fetch_add(&k->n, 1);
 }

@@ -131,7 +131,7 @@ struct check_limits { /* bytes beyond which a row is near what its engine can ho
 /* Hashes of the keys of checkpoints and of writes, open addressing: of each its high bits, and
  * whose key it is; 0: free. Threads share it. */
 enum { KEY_CHECKPOINT = 1, KEY_WRITE = 2 };
-enum { KEY_SLOTS = 1 << 18 };
+enum { KEY_SLOTS = 1 << 19 };
 struct check_keys {
 	_Atomic uint64_t slots[KEY_SLOTS];
 	_Atomic uint32_t n;

@@ -24,27 +24,53 @@ int64_t ckpt_now(void)
 
 /* ---- UUIDv6 ------------------------------------------------------------------------ */
 
+/* The value of a hexadecimal digit and one; 0: it is none. Every row that is read asks. */
+static const uint8_t hex_digits[256] = { ['0'] = 1,
+	2,
+	3,
+	4,
+	5,
+	6,
+	7,
+	8,
+	9,
+	10,
+	['A'] = 11,
+	12,
+	13,
+	14,
+	15,
+	16,
+	['a'] = 11,
+	12,
+	13,
+	14,
+	15,
+	16 };
+
 int64_t ckpt_time_of_id(struct ckpt_view id)
 {
-	const char *p = id.p;
+	const uint8_t *p = id.p;
 	const uint64_t since_1582 = 0x01b21dd213814000; /* of 1970, in 100 ns */
 	uint64_t ticks = 0;
+	bool valid = true;
 	int64_t out;
 	size_t i;
 
-	if (!p || id.n != 36 || p[14] != '6')
+	if (!p || id.n != 36 || p[14] != '6' || p[8] != '-' || p[13] != '-' ||
+			p[18] != '-' || p[23] != '-')
 		return CKPT_UNKNOWN;
 	for (i = 0; i < 36; i++) {
-		bool dash = i == 8 || i == 13 || i == 18 || i == 23;
-		int v = hex_value((unsigned char)p[i]);
+		uint64_t v = hex_digits[p[i]];
 
-		if (dash ? p[i] != '-' : v < 0)
-			return CKPT_UNKNOWN;
+		if (i == 8 || i == 13 || i == 18 || i == 23)
+			continue;
+		valid &= v > 0;
 		/* 60 bits of time in the first 16 digits, with the version between. */
-		if (!dash && i < 18 && i != 14)
-			ticks = ticks << 4 | (uint64_t)v;
+		if (i < 18 && i != 14)
+			ticks = ticks << 4 | (v - 1);
 	}
-	if (__builtin_mul_overflow((int64_t)(ticks - since_1582), 100, &out))
+	if (!valid || __builtin_mul_overflow((int64_t)(ticks - since_1582), 100, &out))
 		return CKPT_UNKNOWN;
 	return out;
 }
