@@ -47,6 +47,8 @@ int list_stand(struct cli *, const struct ckpt_checkpoint *head, struct list_sta
 		struct ckpt_buf *words);
 int list_status(struct cli *, const struct ckpt_checkpoint *, bool head,
 		enum ckpt_status *out);
+/* What a drawing says beside the head of a branch: how many questions wait there. */
+int list_mark(struct cli *, const struct ckpt_checkpoint *head, struct ckpt_buf *to);
 bool list_stands_so(const struct list *, enum ckpt_status); /* passes --status */
 
 /* graph.c: branches drawn from the newest down; one call a checkpoint, in descending order. */

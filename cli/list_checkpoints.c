@@ -399,6 +399,7 @@ static int emit_graph(struct walk *w, size_t at, const struct ckpt_checkpoint *c
 	struct ckpt_buf source = { 0 };
 	struct ckpt_view nodes = { 0 }, meta = { 0 };
 	int64_t step = CKPT_UNKNOWN;
+	int rc;
 
 	count_thread(w);
 	limit_reached(w);
@@ -418,6 +419,7 @@ static int emit_graph(struct walk *w, size_t at, const struct ckpt_checkpoint *c
 		ckpt_buf_puts(&w->line, "  ");
 		names_of(&w->line, nodes);
 	}
+	rc = l->links[at].children ? 0 : list_mark(w->cli, c, &w->line);
 	ckpt_buf_puts(&w->line, "  ");
 	text_time(&w->line, l->links[at].time, w->cli->now, w->cli->g.time == 1);
 	if (at == l->head)
@@ -427,10 +429,11 @@ static int emit_graph(struct walk *w, size_t at, const struct ckpt_checkpoint *c
 	ckpt_buf_puts(&w->line, "\n");
 	graph_end(w->graph, at, &w->line);
 	ckpt_buf_free(&source);
-	if (w->line.failed)
-		return no_memory(w);
-	out_put(w->cli, ckpt_buf_view(&w->line));
-	return 0;
+	if (rc >= 0 && w->line.failed)
+		rc = no_memory(w);
+	if (rc >= 0)
+		out_put(w->cli, ckpt_buf_view(&w->line));
+	return rc;
 }
 
 static int summarize(struct walk *w)

@@ -417,6 +417,40 @@ ids_of() { # THREAD [SQL]: as the saver lists them
 	same exit "$status" 9
 }
 
+@test "--graph: what waits for a person, at the head of every branch" {
+	list parallel-pending --graph
+	works
+	same marks "$(grep -c '⏸' <<<"$stdout")" 1
+	has "$stdout" "⏸ 2 interrupts waiting"
+	list ask-forked --graph
+	works
+	has "$(grep latest <<<"$stdout")" "⏸ 1 interrupt waiting"
+	same other "$(grep '(head)' <<<"$stdout" | grep -c '⏸')" 0
+	# an older branch, whose question nobody has answered
+	sqlite3 "$db" "UPDATE checkpoints SET parent_checkpoint_id = NULL
+		WHERE thread_id = 'ask-forked' AND checkpoint_id LIKE '%-e53bece1%';
+		DELETE FROM checkpoints WHERE thread_id = 'ask-forked' AND
+		checkpoint_id LIKE '%-4f04c7b4%';
+		DELETE FROM writes WHERE thread_id = 'ask-forked' AND checkpoint_id =
+		(SELECT checkpoint_id FROM checkpoints WHERE thread_id = 'ask-forked'
+			AND checkpoint_id LIKE '%-e9437c29%') AND channel <> '__interrupt__';
+		DELETE FROM checkpoints WHERE thread_id = 'ask-forked' AND checkpoint_id LIKE '%-5220ecf7%'"
+	list ask-forked --graph
+	works
+	has "$(grep e9437c29 <<<"$stdout")" "⏸ 1 interrupt waiting"
+	same latest "$(grep -c 'e53bece1.*(latest)' <<<"$stdout")" 1
+}
+
+@test "--status interrupted -l: who waits, for what answer, since when" {
+	apart env CKPT_FORCE_TTY=1 NO_COLOR=1 COLUMNS=120 "$CKPT" list -s "$db" --no-pager \
+		--status interrupted -l --time iso --sort thread
+	works
+	has "$stdout" '    2026-09-01T08:00:00.1267818Z  ask_human: "Approve the refund?"'
+	has "$stdout" '    2026-09-01T08:17:00.4893062Z  ask_human2: "Really?"'
+	has "$(grep -A 1 '^nested-pending' <<<"$stdout" | tail -1)" 'sign: {"sign":"deed!"}'
+	has "$stdout" '2 questions; '
+}
+
 @test "--status: who waits for a person, and for what" {
 	list -l --status interrupted --json
 	works
