@@ -115,41 +115,17 @@ static int apply_strategy(struct cli *cli, struct prune_opts *o)
 	return 0;
 }
 
-static int check_words(struct cli *cli, struct prune_opts *o)
-{
-	int64_t time;
-	int rc = apply_strategy(cli, o);
-
-	if (rc >= 0)
-		rc = policy_check(cli, &o->rules, &o->select, &o->guards);
-	if (rc >= 0)
-		rc = deed_check(cli, &o->deed);
-	if (rc >= 0 && o->expect && !ckpt_prune_time(&time, o->expect))
-		rc = cli_usage(cli, "--expect-plan '%s': no id of a plan", o->expect);
-	if (rc >= 0 && o->expect && o->as_of != CKPT_UNKNOWN)
-		rc = cli_usage(cli, "--expect-plan brings its own --as-of");
-	return rc < 0 ? rc : check_policy(cli, o);
-}
-
 /* N or P%, of what there is in all. */
-static int parse_limit(struct prune *p, int64_t *out, int64_t all)
+static int parse_limit(struct cli *cli, int64_t *out, const char *text, int64_t all)
 {
-	const char *text = p->o->max_delete;
 	char *end;
 	long long n;
 
-	*out = INT64_MAX;
-	if (!text) {
-		/* who names threads means them */
-		if (p->o->delete_threads && !p->select.literal)
-			*out = all / 2;
-		return 0;
-	}
 	errno = 0;
 	n = strtoll(text, &end, 10);
 	if (errno || n < 0 || end == text || text[0] < '0' || text[0] > '9' ||
 			(*end && strcmp(end, "%") != 0) || (*end && n > 100))
-		return cli_usage(p->cli,
+		return cli_usage(cli,
 				"--max-delete '%s': a number or a percentage is "
 				"wanted",
 				text);
@@ -157,15 +133,39 @@ static int parse_limit(struct prune *p, int64_t *out, int64_t all)
 	return 0;
 }
 
+static int check_words(struct cli *cli, struct prune_opts *o)
+{
+	int64_t time, limit;
+	int rc = apply_strategy(cli, o);
+
+	if (rc >= 0)
+		rc = policy_check(cli, &o->rules, &o->select, &o->guards);
+	if (rc >= 0)
+		rc = deed_check(cli, &o->deed);
+	if (rc >= 0 && o->max_delete)
+		rc = parse_limit(cli, &limit, o->max_delete, 0);
+	if (rc >= 0 && o->expect && !ckpt_prune_time(&time, o->expect))
+		rc = cli_usage(cli, "--expect-plan '%s': no id of a plan", o->expect);
+	if (rc >= 0 && o->expect && o->as_of != CKPT_UNKNOWN)
+		rc = cli_usage(cli, "--expect-plan brings its own --as-of");
+	return rc < 0 ? rc : check_policy(cli, o);
+}
+
 static int check_limit(struct prune *p)
 {
 	const struct ckpt_prune_sum *sum = &p->out.plan;
 	bool threads = p->o->delete_threads;
 	int64_t n = threads ? sum->threads_emptied : sum->checkpoints;
-	int64_t all = threads ? sum->all_threads : sum->all_checkpoints, limit;
+	int64_t all = threads ? sum->all_threads : sum->all_checkpoints;
+	int64_t limit = INT64_MAX;
 
-	if (parse_limit(p, &limit, all) < 0 || n <= limit)
+	/* who names threads means them */
+	if (threads && !p->select.literal)
+		limit = all / 2;
+	if (p->o->max_delete && parse_limit(p->cli, &limit, p->o->max_delete, all) < 0)
 		return p->cli->err.code;
+	if (n <= limit)
+		return 0;
 	ckpt_fail(&p->cli->err, CKPT_EREFUSED,
 			"refused: %lld of %lld %s would go, %s allows %lld", (long long)n,
 			(long long)all, threads ? "threads" : "checkpoints",

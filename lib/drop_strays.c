@@ -64,13 +64,16 @@ static int drop_batch(struct edit *e, struct doomed *from, bool blobs, int64_t *
 
 static int drop_list(struct edit *e, struct doomed *from, bool blobs, int64_t *rows)
 {
+	const struct ckpt_store *s = &e->sql->base;
 	int rc = doomed_count(from) ? doomed_rewind(from) : 0;
 
 	if (rc < 0 || !doomed_count(from))
 		return rc;
-	do
-		rc = drop_batch(e, from, blobs, rows);
-	while (rc > 0);
+	while ((rc = drop_batch(e, from, blobs, rows)) > 0) {
+		if (s->stop && s->stop(s->stop_arg))
+			return ckpt_fail(
+					e->err, CKPT_EINTERRUPTED, "stopped by a signal");
+	}
 	return rc;
 }
 

@@ -406,7 +406,8 @@ int ckpt_prune_plan(struct ckpt_prune **out, struct ckpt_store *store,
 	if (rc >= 0 && scope->keeps)
 		rc = doomed_new(&p->kept, p->err);
 	rc = rc < 0 ? rc : plan_all(p);
-	rc = rc < 0 || !policy->orphans ? rc : prune_strays(p);
+	if (rc >= 0 && (policy->orphans || policy->whole))
+		rc = prune_strays(p);
 	put_id(p);
 	p->sum.now = p->policy.now;
 	prune_thread_free(&p->t);
@@ -430,7 +431,8 @@ void ckpt_prune_free(struct ckpt_prune *p)
 	doomed_free(p->kept);
 	doomed_free(p->stray_writes);
 	doomed_free(p->stray_blobs);
-	for (size_t i = 0; i < 3; i++)
+	doomed_free(p->left_writes);
+	for (size_t i = 0; i < 4; i++)
 		prune_list_free(p->lists[i]);
 	ckpt_buf_free(&p->key);
 	free(p);

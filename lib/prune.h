@@ -86,7 +86,8 @@ struct ckpt_prune {
 	/* policy.orphans: keys of no checkpoint; an id of a blob is the channel, its length as 4
 	   bytes in front, and the version */
 	struct doomed *stray_writes, *stray_blobs;
-	struct key_list *lists[3]; /* where looking up keys stands */
+	struct doomed *left_writes; /* likewise, of threads that go whole: they go with them */
+	struct key_list *lists[4]; /* where looking up keys stands */
 	bool future;               /* what is newer than the clock is named so */
 	uint64_t hash;
 	struct ckpt_buf key;
@@ -117,6 +118,8 @@ void prune_count_blobs(struct ckpt_prune *);
 int prune_hash(struct ckpt_prune *, char tag, const struct ckpt_key *);
 int prune_key_cmp(
 		const struct ckpt_key *, const struct ckpt_key *); /* the stores' order */
+/* Does this thread go with all it has? Once all are planned. */
+int prune_empties(struct ckpt_prune *, const struct ckpt_key *);
 void prune_list_free(struct key_list *);
 
 /* Is this thread in the scope? */

@@ -127,7 +127,24 @@ int ckpt_prune_has(struct ckpt_prune *p, const struct ckpt_key *key, bool kept)
 	int rc = kept ? list_has(p, p->kept, &p->lists[1], key)
 	              : list_has(p, p->doomed, &p->lists[0], key);
 
-	return rc || kept ? rc : list_has(p, p->stray_writes, &p->lists[2], key);
+	rc = rc || kept ? rc : list_has(p, p->stray_writes, &p->lists[2], key);
+	return rc || kept ? rc : list_has(p, p->left_writes, &p->lists[3], key);
+}
+
+int prune_empties(struct ckpt_prune *p, const struct ckpt_key *thread)
+{
+	const struct ckpt_key first = { .thread = thread->thread,
+		.ns = CKPT_LIT(""),
+		.id = CKPT_LIT(""),
+		.blob = thread->blob & CKPT_BLOB_THREAD };
+	int rc = list_has(p, p->doomed, &p->lists[0], &first);
+	const struct key_list *at = p->lists[0];
+
+	if (rc < 0 || at->ended)
+		return rc < 0 ? rc : 0;
+	return ckpt_view_eq(at->item.key.thread, first.thread) &&
+	       (at->item.key.blob & CKPT_BLOB_THREAD) == first.blob &&
+	       at->item.space->whole_thread;
 }
 
 void prune_list_free(struct key_list *l)

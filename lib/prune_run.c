@@ -56,9 +56,20 @@ static int drop(struct ckpt_prune *p, struct edit *e, struct run *r,
 	return rc < 0 ? rc : 0;
 }
 
-static int vacuum(struct edit *e, const struct run *r, struct ckpt_prune_done *out)
+static int on_step(void *arg, int64_t done, int64_t all)
 {
-	const struct vacuum_how how = { .full = r->how->vacuum == CKPT_VACUUM_FULL };
+	const struct run *r = arg;
+
+	if (done < all && r->config->stop && r->config->stop(r->config->arg))
+		return ckpt_fail(r->err, CKPT_EINTERRUPTED, "stopped by a signal");
+	return 0;
+}
+
+static int vacuum(struct edit *e, struct run *r, struct ckpt_prune_done *out)
+{
+	const struct vacuum_how how = {
+		.full = r->how->vacuum == CKPT_VACUUM_FULL, .progress = on_step, .arg = r
+	};
 	struct vacuum_sum sum = { 0 };
 	int rc = vacuum_run(e, &how, &sum);
 

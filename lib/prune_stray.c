@@ -1,7 +1,8 @@
 /*
  * prune_stray.c - rows that belong to no checkpoint, for --orphans: writes without their
  * checkpoint, blobs that no checkpoint names. Such rows may be ahead of a checkpoint that is being
- * written: what may still get one is left alone. drop_strays.c deletes them.
+ * written: what may still get one is left alone. drop_strays.c deletes them. And writes of that
+ * kind in threads that go whole: they go with the thread, and so are counted and archived.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +26,7 @@ struct stray {
 	struct head *heads;
 	size_t nheads, cap;
 	bool covered, quiet;   /* quiet: not written to a moment ago */
+	bool emptied;          /* nothing of it stays */
 	struct ckpt_buf space; /* noted last */
 	struct ckpt_buf id;    /* of a blob */
 };
@@ -79,7 +81,15 @@ static int turn(struct stray *s, const struct ckpt_key *key)
 	s->blob = key->blob & CKPT_BLOB_THREAD;
 	s->nheads = 0;
 	s->quiet = true;
-	s->covered = prune_covers(p, key->thread) &&
+	s->emptied = false;
+	if (p->policy.whole) {
+		int gone = prune_empties(p, key);
+
+		if (gone < 0)
+			return gone;
+		s->emptied = gone > 0;
+	}
+	s->covered = p->policy.orphans && prune_covers(p, key->thread) &&
 	             !(scope->keep_thread && scope->keep_thread(scope->arg, key->thread));
 	if (p->err->code || !s->covered)
 		return p->err->code;
@@ -206,10 +216,15 @@ static int note(struct stray *s, const struct ckpt_key *key, struct ckpt_view id
 static int take_write(struct stray *s, const struct ckpt_checkpoint *c)
 {
 	struct ckpt_prune *p = s->p;
+	bool stray = is_selected(s, c) && write_goes(s, &c->key);
+	struct doomed *to = stray ? p->stray_writes : p->left_writes;
 
-	if (!write_goes(s, &c->key))
+	if (!stray && !s->emptied)
 		return 0;
-	p->sum.stray_writes++;
+	if (s->to != to) /* which has to be told the namespace, too */
+		s->space.n = 0;
+	s->to = to;
+	p->sum.stray_writes += stray;
 	p->sum.writes++;
 	p->sum.bytes += c->writes_size;
 	return prune_hash(p, 'w', &c->key) < 0 ? p->err->code
@@ -240,37 +255,57 @@ static int take_blob(struct stray *s, const struct ckpt_checkpoint *c)
 	return prune_hash(p, 'b', &key) < 0 ? p->err->code : note(s, &key, key.id);
 }
 
-static int scan(struct stray *s, enum ckpt_rows rows)
+static int scan(struct stray *s, enum ckpt_rows rows, const struct ckpt_key *thread)
 {
-	const struct ckpt_pick pick = {
-		.rows = rows, .depth = CKPT_LINKS, .sizes = true
-	};
+	struct ckpt_pick pick = { .rows = rows, .depth = CKPT_LINKS, .sizes = true };
 	struct ckpt_checkpoint c;
 	struct ckpt_scan *scan;
-	int rc = ckpt_scan_open(&scan, s->p->store, &pick);
+	int rc;
 
+	if (thread)
+		pick.key = *thread;
 	s->space.n = 0;
+	rc = ckpt_scan_open(&scan, s->p->store, &pick);
 	while (rc >= 0 && (rc = ckpt_scan_next(scan, &c)) > 0) {
 		rc = turn(s, &c.key);
-		if (rc < 0 || !is_selected(s, &c))
-			continue;
-		rc = rows == CKPT_STRAY_WRITES ? take_write(s, &c) : take_blob(s, &c);
+		if (rc >= 0 && rows == CKPT_STRAY_WRITES)
+			rc = take_write(s, &c);
+		else if (rc >= 0 && is_selected(s, &c))
+			rc = take_blob(s, &c);
 	}
 	ckpt_scan_close(scan);
 	return rc < 0 ? rc : 0;
 }
 
+/* Of named threads only their rows are looked at. */
+static int scan_left(struct stray *s)
+{
+	const struct ckpt_prune_scope *scope = s->p->scope;
+	struct ckpt_key key;
+	int rc = 0;
+
+	if (!scope->nthreads)
+		return scope->nothing ? 0 : scan(s, CKPT_STRAY_WRITES, NULL);
+	for (size_t i = 0; i < scope->nthreads && rc == 0; i++) {
+		rc = ckpt_thread_find(&key, s->p->store, scope->threads[i]);
+		rc = rc < 0 ? rc : scan(s, CKPT_STRAY_WRITES, &key);
+	}
+	return rc;
+}
+
 int prune_strays(struct ckpt_prune *p)
 {
 	struct stray s = { .p = p };
+	bool orphans = p->policy.orphans;
 	int rc = doomed_new(&p->stray_writes, p->err);
 
 	rc = rc < 0 ? rc : doomed_new(&p->stray_blobs, p->err);
-	s.to = p->stray_writes;
-	rc = rc < 0 ? rc : scan(&s, CKPT_STRAY_WRITES);
+	rc = rc < 0 ? rc : doomed_new(&p->left_writes, p->err);
+	if (rc >= 0)
+		rc = orphans ? scan(&s, CKPT_STRAY_WRITES, NULL) : scan_left(&s);
 	s.to = p->stray_blobs;
-	if (rc >= 0 && p->store->has_blobs)
-		rc = scan(&s, CKPT_STRAY_BLOBS);
+	if (rc >= 0 && orphans && p->store->has_blobs)
+		rc = scan(&s, CKPT_STRAY_BLOBS, NULL);
 	arena_free(&s.arena);
 	free(s.heads);
 	ckpt_buf_free(&s.space);

@@ -420,6 +420,30 @@ values() {
 	is "$(all | wc -l)" 75
 }
 
+@test "--archive of whole threads has their writes without a checkpoint, too; all are counted" {
+	sqlite3 "$db" "INSERT INTO writes (thread_id, checkpoint_ns, checkpoint_id, task_id, idx,
+		channel, type, value) SELECT thread_id, ns, id, 'task', 0, 'c', 'msgpack', x'c0' FROM
+		(SELECT DISTINCT thread_id FROM checkpoints), (SELECT '' AS ns UNION SELECT 'a:1'),
+		(SELECT '1' AS id UNION SELECT 'x')"
+	local whole writes
+	whole=$(sqlite3 "$db" .dump | sort | sha256sum)
+	writes=$(sqlite3 "$db" "SELECT count(*) FROM writes WHERE thread_id IN ('chat-1', 'chat-3')")
+	apart ckpt prune --delete-threads --thread chat-1 --thread chat-3 -n --json
+	data 'd["summary"]["writes"]' "$writes"
+	for archive in a.jsonl a.db; do
+		apart ckpt prune --delete-threads --thread chat-1 --thread chat-3 --archive $archive \
+			--yes --json
+		data 'd["summary"]["writes"]' "$writes"
+		is "$(sqlite3 "$db" "SELECT count(*) FROM writes WHERE thread_id = 'chat-1'")" 0
+		ckpt migrate $archive "$db" -q
+		is "$(sqlite3 "$db" .dump | sort | sha256sum)" "$whole"
+	done
+	# a thread that stays keeps them
+	apart ckpt prune --delete-threads --idle 36500d --yes --json
+	data 'd["summary"]["writes"]' 0
+	is "$(sqlite3 "$db" .dump | sort | sha256sum)" "$whole"
+}
+
 @test "--archive with the name of a side file is refused: SQLite would take it for its own" {
 	for end in wal shm journal ckpt; do
 		apart ckpt prune --keep-last 1 --archive "$db-$end" --yes
