@@ -211,6 +211,10 @@ static void give_advice(struct enforce *e)
 		cli_note(e->cli, "the limit cannot be reached: guards and the floor keep "
 				 "the "
 				 "rest");
+	else if (e->out.done.moved && is_over(e))
+		cli_note(e->cli, "the limit may not be reached: what was written to in "
+				 "the "
+				 "meantime was left alone; run the same again");
 }
 
 static int carry_out(struct enforce *e)
@@ -233,7 +237,7 @@ static int carry_out(struct enforce *e)
 /* What is still too large once all is done: 3, if it should have gone; 1, if only told. */
 static int verdict(const struct enforce *e)
 {
-	if (e->plan && !e->sum.reached)
+	if (e->plan && (!e->sum.reached || e->out.done.moved))
 		return 3;
 	return e->sum.large_checkpoints || (e->o->check && is_over(e)) ? 1 : 0;
 }

@@ -135,18 +135,20 @@ static const char strays_sql[] = "DELETE FROM {writes} WHERE rowid IN (SELECT ro
 				 "LIMIT 100)";
 /* clang-format on */
 
-static int64_t newest(struct ckpt_delete *d, const struct cell *thread)
+/* 1 and its row, which may have any number; 0: there is none. */
+static int newest(struct ckpt_delete *d, const struct cell *thread, int64_t *out)
 {
 	struct cell row[1];
 	struct cursor *cur;
-	int64_t found = -1;
+	int rc;
 
 	if (edit_query(&cur, d->edit, newest_sql, thread, 1) < 0)
-		return -1;
-	if (sql_next(cur, row, 1) > 0)
-		found = row[0].i;
+		return d->err->code;
+	rc = sql_next(cur, row, 1);
+	if (rc > 0)
+		*out = row[0].i;
 	sql_done(cur);
-	return found;
+	return rc;
 }
 
 /* A little of the thread: 1, or 0 if nothing is left of it. */
@@ -154,12 +156,11 @@ static int bite(struct ckpt_delete *d, const struct victim *v, struct ckpt_recei
 {
 	struct cell args[2] = { sql_key_cell(v->thread, v->blob), { .kind = CELL_INT } };
 	bool writes = d->edit->sql->has_writes;
-	int n = 0;
+	int n = newest(d, args, &args[1].i);
 
-	args[1].i = newest(d, args);
-	if (d->err->code)
-		return d->err->code;
-	if (args[1].i >= 0) {
+	if (n < 0)
+		return n;
+	if (n > 0) {
 		n = writes ? edit_exec(d->edit, its_writes_sql, args, 2) : 0;
 		gone->writes += n > 0 ? n : 0;
 		n = n < 0 ? n : edit_exec(d->edit, checkpoint_sql, args, 2);

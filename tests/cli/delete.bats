@@ -370,3 +370,10 @@ time.sleep(60)' "$db" >ready 3>&- &
 	is "$status $stdout" "6 "
 	has "$stderr" "database is locked"
 }
+
+@test "rows of any number go: done is said of nothing that is left" {
+	sqlite3 "$db" "UPDATE checkpoints SET rowid = -1 - rowid WHERE thread_id = 'failed'"
+	apart ckpt delete --thread failed --yes
+	is "$status" 0
+	is "$(sqlite3 "$db" "SELECT count(*) FROM checkpoints WHERE thread_id = 'failed'")" 0
+}
