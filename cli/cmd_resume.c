@@ -148,6 +148,8 @@ static int go_on(struct resume *r)
 		cli_note(r->cli, "the thread is %s: %s",
 				ckpt_status_name(r->tasks->status), words.p);
 	ckpt_buf_free(&words);
+	if (r->safe_why.n)
+		cli_note(r->cli, "the thread is wedged: %s", r->safe_why.p);
 	resume_forget(r);
 	rc = cli_store_close(r->cli);
 	return rc < 0 ? rc : child_exec(r->cli, &child);

@@ -52,6 +52,17 @@ static int look_for_stateful(struct ckpt_fork *f, struct ckpt_store *s)
 	return rc;
 }
 
+static bool has_bad_meta(const struct ckpt_checkpoint *c)
+{
+	struct ckpt_render plain = { 0 };
+	struct ckpt_buf text = { 0 };
+	bool bad = c->meta.p &&
+	           ckpt_render_value(&text, c->meta_type, c->meta, &plain) < 0;
+
+	ckpt_buf_free(&text);
+	return bad;
+}
+
 static int refuse_content(struct ckpt_fork *f, const struct ckpt_checkpoint *c,
 		struct ckpt_store *s)
 {
@@ -69,6 +80,9 @@ static int refuse_content(struct ckpt_fork *f, const struct ckpt_checkpoint *c,
 				  "thread: --thread-id NEW");
 		return f->err->code;
 	}
+	if (has_bad_meta(c))
+		return ckpt_fail(f->err, CKPT_ECORRUPT,
+				"the checkpoint's metadata cannot be decoded");
 	if (!f->js || !s->has_blobs)
 		return 0;
 	ckpt_fail(f->err, CKPT_EREFUSED,

@@ -146,6 +146,32 @@ static void judge_losses(struct line *l, const struct ckpt_checkpoint *c,
 	}
 }
 
+/* The saver gives nothing at all where a write cannot be read. */
+static void judge_writes(struct line *l, const struct ckpt_checkpoint *c)
+{
+	struct ckpt_render plain = { 0 };
+
+	for (size_t i = 0; i < c->nwrites && !l->why.n; i++) {
+		const struct ckpt_write *w = &c->writes[i];
+
+		l->text.n = 0;
+		if (ckpt_render_value(&l->text, w->type, w->body, &plain) < 0)
+			say(l, "a write to channel '%s' cannot be decoded", w->channel);
+	}
+}
+
+static void judge_whole(struct line *l, const struct ckpt_checkpoint *c)
+{
+	const char *why = tasks_unreadable(c);
+
+	if (c->broken_why)
+		say(l, "the state cannot be decoded: %s", ckpt_view_of(c->broken_why));
+	else if (why)
+		say(l, "%s", ckpt_view_of(why));
+	else
+		judge_writes(l, c);
+}
+
 /* Does somebody wait for a person here? Then calls have no results yet. */
 static int asks_a_person(
 		struct ckpt_store *store, const struct ckpt_checkpoint *c, bool *yes)
@@ -160,6 +186,15 @@ static int asks_a_person(
 	return 0;
 }
 
+static void judge_meta(struct line *l, const struct ckpt_checkpoint *c)
+{
+	struct ckpt_render plain = { 0 };
+
+	l->text.n = 0;
+	if (c->meta.p && ckpt_render_value(&l->text, c->meta_type, c->meta, &plain) < 0)
+		say(l, "the %s cannot be decoded", CKPT_LIT("metadata"));
+}
+
 /* Fills l->why if the checkpoint is not good. */
 static int judge(struct line *l, const struct ckpt_checkpoint *c,
 		const struct ckpt_checkpoint *parent)
@@ -171,10 +206,8 @@ static int judge(struct line *l, const struct ckpt_checkpoint *c,
 	l->why.n = 0;
 	if (!places)
 		return ckpt_fail(l->store->err, CKPT_ENOMEM, "out of memory");
-	if (c->opaque.p)
-		say(l, "the state is one piece of type %s", c->type);
-	if (c->broken_why)
-		say(l, "the state cannot be decoded: %s", ckpt_view_of(c->broken_why));
+	judge_whole(l, c);
+	judge_meta(l, c);
 	rc = ckpt_delta_places(l->store, c, places);
 	rc = rc < 0 ? rc : asks_a_person(l->store, c, &waits);
 	for (size_t i = 0; i < c->nvalues && rc >= 0 && !l->why.n; i++)

@@ -144,6 +144,10 @@ class Courses:
         graph, thread = GRAPHS[name](self.saver), "answers:%s %s" % (name, how["durability"])
         graph.invoke(INPUT, config(thread), **how)
         asked, forms = 0, ["yes", None, {"a": [1, 2.5, None, True]}, 0, False, "n\u00e4 \u2713", [], "", 7]
+        # the library finds neither handlers nor subgraphs without checkpoints by id; and of a
+        # question answered without id it takes no null
+        alone = name in ("handled", "bare")
+        forms = [f for f in forms if f is not None or not alone]
         for turn in range(20):
             state, waits = graph.get_state(config(thread)), self.waits(thread)
             if not waits:
@@ -154,8 +158,7 @@ class Courses:
             asked += len(given)
             ref = self.copied(thread, "%s/ref%d" % (thread, turn))
             self.runs(name)
-            # the library finds neither handlers nor subgraphs without checkpoints by id
-            whole = list(given.values())[0] if name in ("handled", "bare") else given
+            whole = list(given.values())[0] if alone else given
             graph.invoke(Command(resume=whole), config(ref), **how)
             want = self.runs(name)
             words = [w for k, v in given.items() for w in ("--answer", "%s=%s" % (k, json.dumps(v)))]
@@ -232,6 +235,36 @@ class Courses:
                 self.equal("%s %d: goes on" % (name, n), plain(drive(graph, ours)),
                            plain(drive(graph, ref)))
 
+    def fork_branched(self):
+        """Of delta channels too, where time was travelled, states edited and one row kept a run."""
+        graph, thread = GRAPHS["delta"](self.saver), "branched"
+        graph.invoke(INPUT, config(thread), durability="exit")
+        drive(graph, thread)
+        for back in (3, 6, 2):
+            cid = ids(graph, thread)[back]
+            if back == 6:
+                graph.update_state(config(thread, cid), {"n": 50, "events": [["by", "hand"]]})
+            else:
+                graph.invoke(None, config(thread, cid), durability="sync")
+            drive(graph, thread)
+        for n, cid in enumerate(ids(graph, thread)):
+            ref, ours = (self.copied(thread, "%s/%s%d" % (thread, who, n)) for who in ("r", "o"))
+            shown = common.loads(self.ckpt("show", "--thread", thread, "--checkpoint", cid, "--json").out)
+            graph.update_state(config(ref, cid), None, as_node="__copy__")
+            data = self.resume(ours, "--fork", cid=cid)
+            for where, cfg in (("head", config(ours)), ("in a new thread", config("%s new %d" % (thread, n)))):
+                if where != "head":
+                    self.resume(thread, "--fork", "--thread-id", cfg["configurable"]["thread_id"], cid=cid)
+                values = plain(graph.get_state(cfg).values)
+                self.equal("%d: %s" % (n, where), values, plain(graph.get_state(config(thread, cid)).values))
+                events = shown["data"]["values"].get("events", [])
+                if "$delta" not in events:
+                    self.equal("%d: shown" % n, values.get("events", []), events)
+            if n % 4 == 0:
+                self.go("delta", data["config"])
+                graph.invoke(None, config(ref), durability="sync")
+                self.equal("%d: goes on" % n, plain(drive(graph, ours)), plain(drive(graph, ref)))
+
     def fork_away(self, name):
         """A branch in a new thread: the head as it stands; what is past, to run again, as a
         sibling does. All come to the end of the original, while it waits and when it is through."""
@@ -297,6 +330,7 @@ class Courses:
         if not self.kind.endswith("+aes"):
             out += [("one question of several", self.one_of_many),
                     ("a stale answer reaches no question", self.stale),
+                    ("forks: delta channels with branches", self.fork_branched),
                     *[("a branch of %s in a new thread" % n, lambda n=n: self.fork_away(n))
                       for n in ("nested", "stateful", "delta")],
                     ("rolled back to the newest good checkpoint", self.roll_back)]
