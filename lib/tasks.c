@@ -139,18 +139,27 @@ static int read_head(struct tasks *t)
 	return t->err->code;
 }
 
-/* What makes any answer a guess. */
-static const char *unreadable(const struct ckpt_checkpoint *c)
+/* Why the container is in one piece. */
+static const char *opaque_why(const struct ckpt_checkpoint *c)
+{
+	if (c->lock == CKPT_SHUT || (c->type.p && memchr(c->type.p, '+', c->type.n)))
+		return "the checkpoint is encrypted";
+	if (!c->type.p)
+		return "the checkpoint has no type";
+	if (ckpt_view_eq(c->type, CKPT_LIT("msgpack")) ||
+			ckpt_view_eq(c->type, CKPT_LIT("json")))
+		return "the checkpoint cannot be decoded";
+	return "the checkpoint is of a type that is not read";
+}
+
+const char *tasks_unreadable(const struct ckpt_checkpoint *c)
 {
 	struct ckpt_render plain = { 0 };
 	struct ckpt_buf text = { 0 };
 	const char *why = NULL;
 
 	if (c->opaque.p)
-		return c->lock == CKPT_SHUT || (c->type.p && memchr(c->type.p, '+',
-									     c->type.n))
-		                       ? "the checkpoint is encrypted"
-		                       : "the checkpoint is of a type that is not read";
+		return opaque_why(c);
 	if (c->broken_why)
 		return "the checkpoint cannot be decoded";
 	if (!c->skeleton.p)
@@ -273,7 +282,7 @@ static enum ckpt_status sum_up(const struct tasks *t)
 
 static int work_out(struct tasks *t, const struct ckpt_checkpoint *newer)
 {
-	const char *why = unreadable(t->c);
+	const char *why = tasks_unreadable(t->c);
 	int rc = 0;
 
 	if (why)
@@ -281,7 +290,7 @@ static int work_out(struct tasks *t, const struct ckpt_checkpoint *newer)
 	rc = read_head(t);
 	rc = rc < 0 ? rc : tasks_rows_sort(t);
 	rc = rc < 0 ? rc : tasks_graph_read(&t->graph, t, t->c);
-	if (rc >= 0 && newer && !unreadable(newer))
+	if (rc >= 0 && newer && !tasks_unreadable(newer))
 		rc = tasks_graph_more(t, newer);
 	rc = rc < 0 ? rc : tasks_next(t);
 	rc = rc < 0 ? rc : tasks_rows_read(t);

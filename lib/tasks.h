@@ -143,6 +143,8 @@ struct tasks_known {
 /* The tasks of one checkpoint; no other is read. Freed by ckpt_tasks_free. */
 int tasks_of(struct tasks **out, struct ckpt_store *, const struct ckpt_checkpoint *,
 		bool head, const struct tasks_known *);
+/* Why no answer about this checkpoint would be more than a guess; NULL: it can be read. */
+const char *tasks_unreadable(const struct ckpt_checkpoint *);
 int tasks_unknown(struct tasks *, const char *why); /* 0 */
 int tasks_no_memory(struct tasks *);
 /* A growing array in the arena: room for one more, the old items copied. */
