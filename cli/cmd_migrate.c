@@ -12,10 +12,11 @@
 #include <unistd.h>
 
 #include "diff.h"
+#include "migrate_keep.h"
 #include "progress.h"
 
 struct migrate_opts {
-	struct opt_list threads, where;
+	struct keep_opts keep;
 	const char *quarantine;
 	int verify, on_conflict, progress;
 	int64_t jobs;
@@ -24,7 +25,8 @@ struct migrate_opts {
 
 struct migrate {
 	struct cli *cli;
-	const struct migrate_opts *o;
+	struct migrate_opts *o;
+	struct keeping keeping;
 	struct progress progress;
 	int quarantine; /* the file, or -1 */
 	struct ckpt_buf line;
@@ -35,10 +37,15 @@ struct migrate {
 /* clang-format off */
 static const struct opt opts[] = {
 	{ 0, "", OPT_GROUP, 0, NULL, "Select", NULL, 0, false },
-	{ 0, "thread", OPT_LIST, AT(struct migrate_opts, threads), "ID",
+	{ 0, "thread", OPT_LIST, AT(struct migrate_opts, keep.select.threads), "ID",
 		"only this thread; repeatable", NULL, COMPLETE_THREAD, false },
-	{ 0, "where", OPT_LIST, AT(struct migrate_opts, where), "KEY=VALUE",
-		"only checkpoints whose metadata has it; repeatable", NULL, 0, false },
+	{ 0, "where", OPT_LIST, AT(struct migrate_opts, keep.select.where),
+		"KEY=VALUE", "only checkpoints whose metadata has it; repeatable", NULL, 0,
+		false },
+	{ 0, "", OPT_GROUP, 0, NULL, "Keep (any of them keeps)", NULL, 0, false },
+	POLICY_RULES(struct migrate_opts, keep.rules),
+	{ 0, "", OPT_GROUP, 0, NULL, "Guards", NULL, 0, false },
+	POLICY_AGES(struct migrate_opts, keep.guards),
 	{ 0, "", OPT_GROUP, 0, NULL, "How", NULL, 0, false },
 	{ 'n', "dry-run", OPT_FLAG, AT(struct migrate_opts, dry_run), NULL,
 		"only look whether everything can be carried", NULL, 0, false },
@@ -103,19 +110,9 @@ static void on_care(void *arg, const struct ckpt_care *c)
 
 static bool on_wanted(void *arg, const struct ckpt_checkpoint *c)
 {
-	const struct migrate *m = arg;
-	bool named = m->o->threads.n == 0;
+	struct migrate *m = arg;
 
-	for (size_t i = 0; i < m->o->threads.n && !named; i++)
-		named = ckpt_view_eq(c->key.thread, ckpt_view_of(m->o->threads.v[i]));
-	for (size_t i = 0; i < m->o->where.n && named; i++) {
-		const char *text = m->o->where.v[i], *eq = strchr(text, '=');
-
-		named = ckpt_meta_where(c->meta,
-				(struct ckpt_view){ text, (size_t)(eq - text) },
-				ckpt_view_of(eq + 1));
-	}
-	return named;
+	return keeping_wants(&m->keeping, c);
 }
 
 static int write_all(struct migrate *m)
@@ -257,7 +254,7 @@ static int check_words(struct cli *cli, const struct migrate_opts *o)
 		return cli_usage(cli, "migrate names its stores itself: SRC DST, not -s");
 	if (o->jobs != CKPT_UNKNOWN && (o->jobs < 1 || o->jobs > 16))
 		return cli_usage(cli, "--jobs: from 1 to 16");
-	return cli_check_where(cli, &o->where);
+	return keeping_check(cli, &o->keep);
 }
 
 /* Nobody else's file, and for nobody else to read. */
@@ -290,18 +287,6 @@ static int close_quarantine(struct migrate *m)
 	return rc;
 }
 
-/* A thread that is named must be there: a slip of the fingers would copy nothing, and say done. */
-static int check_threads(struct migrate *m)
-{
-	struct ckpt_key key;
-	int rc = 0;
-
-	for (size_t i = 0; i < m->o->threads.n && rc >= 0; i++)
-		rc = ckpt_thread_find(
-				&key, m->cli->store, ckpt_view_of(m->o->threads.v[i]));
-	return rc;
-}
-
 static int copy(struct migrate *m)
 {
 	struct cli *cli = m->cli;
@@ -315,7 +300,8 @@ static int copy(struct migrate *m)
 		.on_conflict = m->o->on_conflict < 0
 		                               ? CKPT_CONFLICT_ERROR
 		                               : (enum ckpt_conflict)m->o->on_conflict,
-		.wanted = m->o->threads.n || m->o->where.n ? on_wanted : NULL,
+		.wanted = keeping_all(&m->keeping) ? NULL : on_wanted,
+		.by_key = !m->keeping.by_meta,
 		.care = on_care,
 		.reject = m->o->quarantine ? on_reject : NULL,
 		.reject_item = m->o->quarantine ? on_reject_item : NULL,
@@ -339,16 +325,23 @@ static int copy(struct migrate *m)
 }
 
 /* Differences as `diff --against` tells them; but they are a fault here. */
-static int verify_only(struct cli *cli)
+static int verify_only(struct migrate *m)
 {
+	struct cli *cli = m->cli;
 	const struct diff_opts o = { .against = cli->args[1] };
-	const struct migrate_opts *m = cli->opts;
 	struct diff d = { .cli = cli,
 		.o = &o,
 		.whole = true,
 		.migrated = true,
-		.with_store = m->with_store };
-	int rc = diff_stores(&d);
+		.wanted = keeping_all(&m->keeping) ? NULL : on_wanted,
+		.wanted_arg = m,
+		.with_store = m->o->with_store };
+	int rc;
+
+	if (m->keeping.by_meta)
+		return cli_usage(cli, "--verify-only cannot choose by --where in a store "
+				      "that keeps no history");
+	rc = diff_stores(&d);
 
 	if (rc < 0)
 		return rc;
@@ -358,23 +351,32 @@ static int verify_only(struct cli *cli)
 	return cli_exit_code(CKPT_ECORRUPT);
 }
 
+static int migrate(struct migrate *m)
+{
+	int rc = out_begin(m->cli, "migrate", "issue", cols, false);
+
+	progress_start(&m->progress, m->cli, m->o->progress);
+	if (rc >= 0)
+		rc = open_quarantine(m);
+	if (rc >= 0)
+		rc = copy(m);
+	ckpt_buf_free(&m->line);
+	return rc;
+}
+
 static int run(struct cli *cli)
 {
 	struct migrate m = { .cli = cli, .o = cli->opts };
 	int rc = check_words(cli, m.o);
 
+	m.keeping = (struct keeping){ .cli = cli, .o = &m.o->keep };
+	if (rc >= 0)
+		rc = keeping_open(&m.keeping);
 	if (rc >= 0 && m.o->verify_only)
-		return verify_only(cli);
-	progress_start(&m.progress, cli, m.o->progress);
-	if (rc >= 0)
-		rc = check_threads(&m);
-	if (rc >= 0)
-		rc = out_begin(cli, "migrate", "issue", cols, false);
-	if (rc >= 0)
-		rc = open_quarantine(&m);
-	if (rc >= 0)
-		rc = copy(&m);
-	ckpt_buf_free(&m.line);
+		rc = verify_only(&m);
+	else if (rc >= 0)
+		rc = migrate(&m);
+	keeping_close(&m.keeping);
 	return rc;
 }
 
@@ -391,6 +393,7 @@ const struct cmd cmd_migrate = {
 	.first_is_store = true,
 	.examples = "  ckpt migrate agent.db archive.db --dry-run   can all of it be "
 		    "carried?\n"
-		    "  ckpt migrate agent.db archive.db             copy, compare\n",
+		    "  ckpt migrate agent.db archive.db             copy, compare\n"
+		    "  ckpt migrate agent.db new.db --keep-last 20  only what is alive\n",
 	.run = run,
 };

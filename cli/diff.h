@@ -36,6 +36,9 @@ struct diff {
 	bool corrupt, two_stores, whole; /* whole: stores, not checkpoints */
 	bool with_store;                 /* long-term memory too: what B lacks of A's */
 	bool migrated;                   /* what migrate has to change is the same */
+	/* stores: of the first only these keys, as ckpt_match_how says; or NULL */
+	bool (*wanted)(void *arg, const struct ckpt_checkpoint *);
+	void *wanted_arg;
 	regex_t mask;
 	bool has_mask;
 	struct ckpt_diff *changes;

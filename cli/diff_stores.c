@@ -277,13 +277,23 @@ static int answer(struct stores *s)
 	return rc < 0 ? rc : summed;
 }
 
+static bool is_wanted(void *arg, const struct ckpt_checkpoint *c)
+{
+	const struct stores *s = arg;
+
+	return s->d->wanted(s->d->wanted_arg, c);
+}
+
 int diff_stores(struct diff *d)
 {
 	struct stores s = { .d = d };
 	struct cli *cli = d->cli;
 	bool some = d->o->channels.n || d->has_mask;
 	struct ckpt_match_how how = {
-		.mask = some ? left_out : NULL, .arg = &s, .migrated = d->migrated
+		.mask = some ? left_out : NULL,
+		.wanted = d->wanted ? is_wanted : NULL,
+		.arg = &s,
+		.migrated = d->migrated,
 	};
 	struct ckpt_fault fault; /* what an archive lost may be a difference */
 	int rc = cli_store_open(&cli->other, cli, d->o->against);

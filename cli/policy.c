@@ -275,6 +275,11 @@ static bool meets(struct ckpt_view meta, const struct opt_list *where, bool all)
 	return met;
 }
 
+bool policy_meets(struct ckpt_view meta, const struct opt_list *where)
+{
+	return meets(meta, where, true);
+}
+
 static bool of_run(struct ckpt_view meta, const char *run)
 {
 	struct ckpt_buf text = { 0 };

@@ -63,12 +63,15 @@ struct guard_opts {
 	{ 0, "shard", OPT_TEXT, AT(type, m.shard), "I/N", \
 		"only the I-th of N parts of the threads, by hash", NULL, 0, true }
 
-#define POLICY_GUARDS(type, m) \
+#define POLICY_AGES(type, m) \
 	{ 0, "min-age", OPT_DURATION, AT(type, m.min_age), "DURATION", \
 		"touch nothing younger (default: 1h; 0: off)", NULL, 0, false }, \
 	{ 0, "active-within", OPT_DURATION, AT(type, m.active_within), "DURATION", \
 		"leave threads alone that were written to so lately (default: 15min; 0: off)", \
-		NULL, 0, false }, \
+		NULL, 0, false }
+
+#define POLICY_GUARDS(type, m) \
+	POLICY_AGES(type, m), \
 	{ 0, "no-keep-interrupted", OPT_FLAG, AT(type, m.lose_interrupted), NULL, \
 		"drop also what waits for an answer", NULL, 0, true }, \
 	{ 0, "no-keep-heads", OPT_FLAG, AT(type, m.lose_heads), NULL, \
@@ -91,6 +94,7 @@ int policy_check(struct cli *, const struct rule_opts *, const struct select_opt
 		const struct guard_opts *);
 bool policy_rules(const struct rule_opts *); /* is any given? */
 bool policy_keeps(const struct rule_opts *); /* does any of them keep something? */
+bool policy_meets(struct ckpt_view meta, const struct opt_list *where); /* all of it */
 void policy_fill(struct ckpt_policy *, const struct rule_opts *,
 		const struct guard_opts *);
 /* Fills `scope`; `s` must outlive the plan. */

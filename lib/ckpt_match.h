@@ -23,6 +23,9 @@ struct ckpt_match_how {
 	/* True: leave out /metadata/KEY, /checkpoint/MEMBER, /values/CHANNEL, /writes/CHANNEL; or
 	   NULL. "/checkpoint" and "/metadata" stand for those that cannot be looked into. */
 	bool (*mask)(void *arg, const char *pointer);
+	/* Only these keys of `a` are there (those of writes alone come with `nwrites`), and the rest
+	   of it is not read; or NULL */
+	bool (*wanted)(void *arg, const struct ckpt_checkpoint *);
 	void *arg;
 	/* What migrate has to change is the same: versions with another suffix, paths given to
 	   Sends that had none, values without a version that JavaScript drops, and blobs that

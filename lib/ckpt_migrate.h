@@ -32,6 +32,9 @@ struct ckpt_migrate_how {
 	/* Is this checkpoint (META; with a key alone: writes whose checkpoint is not there) to
 	   be copied? NULL: all are. */
 	bool (*wanted)(void *arg, const struct ckpt_checkpoint *);
+	/* It looks at keys alone (those of writes whose checkpoint is not there come with `nwrites`):
+	   then what is not wanted is not read. */
+	bool by_key;
 	void (*care)(void *arg, const struct ckpt_care *); /* told once each; or NULL */
 	/* Where a checkpoint goes that cannot be carried; NULL: then nothing is copied at all. */
 	int (*reject)(void *arg, const struct ckpt_checkpoint *,

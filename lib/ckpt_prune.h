@@ -38,6 +38,9 @@ extern const char *const ckpt_why_names[CKPT_WHYS]; /* as documents spell them *
  * Of a policy in which none of thin, whole, orphans is set everything stays. */
 struct ckpt_policy {
 	bool thin; /* what no rule keeps is dropped; needed also where --keep-where is the only one */
+	/* With thin: what is not selected is dropped, too, but for what the kept need; and `all`:
+	   what is selected stays, each for itself: neither callers nor calls follow. */
+	bool only, all;
 	int64_t last, within, hourly, daily, weekly, monthly;
 	bool whole; /* threads go whole, or stay whole */
 	int64_t idle; /* … those whose newest checkpoint is older than this; 0: all selected */

@@ -6,11 +6,13 @@
  * and how is match_row.c.
  */
 #include "match.h"
+#include "subset.h"
 
 struct stray { /* the writes of a checkpoint that is not there */
 	struct ckpt_scan *scan;
-	struct ckpt_checkpoint row; /* the first of the next key */
-	bool ahead;                 /* `row` holds one */
+	struct ckpt_checkpoint row;        /* the first of the next key */
+	bool ahead;                        /* `row` holds one */
+	const struct ckpt_match_how *only; /* … which say what is wanted; or NULL */
 	struct arena arena;
 	struct ckpt_key key;
 	struct ckpt_write *writes;
@@ -21,6 +23,7 @@ struct stray { /* the writes of a checkpoint that is not there */
 struct side {
 	struct ckpt_store *store;
 	struct ckpt_scan *scan;
+	struct subset *subset; /* in its place, where not all is wanted */
 	struct ckpt_checkpoint c;
 	bool has;              /* `c` holds one */
 	bool used, stray_used; /* at the key at hand: to be stepped over */
@@ -94,6 +97,18 @@ static int keep_write(struct stray *s, struct ckpt_error *err)
 	return err->code;
 }
 
+/* The first write of a key that is wanted. */
+static int find_stray(struct stray *s)
+{
+	int rc;
+
+	do
+		rc = ckpt_scan_next(s->scan, &s->row);
+	while (rc > 0 && s->only && !s->only->wanted(s->only->arg, &s->row));
+	s->ahead = rc > 0;
+	return rc;
+}
+
 /* All stray writes of the next key. */
 static int next_stray(struct stray *s, struct ckpt_error *err)
 {
@@ -112,8 +127,7 @@ static int next_stray(struct stray *s, struct ckpt_error *err)
 	while (rc > 0 && !err->code && key_cmp(&s->key, &s->row.key) == 0) {
 		if (keep_write(s, err) < 0)
 			return err->code;
-		rc = ckpt_scan_next(s->scan, &s->row);
-		s->ahead = rc > 0;
+		rc = find_stray(s);
 	}
 	return rc < 0 ? rc : err->code;
 }
@@ -122,36 +136,39 @@ static int next_stray(struct stray *s, struct ckpt_error *err)
 
 static int next_checkpoint(struct side *s)
 {
-	int rc = ckpt_scan_next(s->scan, &s->c);
+	int rc = s->subset ? subset_next(s->subset, &s->c)
+	                   : ckpt_scan_next(s->scan, &s->c);
 
 	s->has = rc > 0;
 	return rc < 0 ? rc : 0;
 }
 
-static int open_side(struct side *s, const struct ckpt_match_how *how)
+static int open_side(struct side *s, const struct ckpt_match_how *how, bool all)
 {
 	struct ckpt_pick pick = {
 		.key.thread = how->thread, .depth = CKPT_VALUES, .writes = true
 	};
-	int rc = ckpt_scan_open(&s->scan, s->store, &pick);
+	int rc = all ? ckpt_scan_open(&s->scan, s->store, &pick)
+	             : subset_open(&s->subset, s->store, &pick, how->wanted, how->arg);
 
+	s->stray.only = all ? NULL : how;
 	pick.writes = false;
 	pick.rows = CKPT_STRAY_WRITES;
 	rc = rc < 0 ? rc : ckpt_scan_open(&s->stray.scan, s->store, &pick);
 	rc = rc < 0 ? rc : next_checkpoint(s);
-	if (rc >= 0) {
-		rc = ckpt_scan_next(s->stray.scan, &s->stray.row);
-		s->stray.ahead = rc > 0;
-	}
+	if (rc >= 0)
+		rc = find_stray(&s->stray);
 	return rc < 0 ? rc : next_stray(&s->stray, s->store->err);
 }
 
 static void close_side(struct side *s)
 {
 	ckpt_scan_close(s->scan);
+	subset_close(s->subset);
 	ckpt_scan_close(s->stray.scan);
 	arena_free(&s->stray.arena);
 	s->scan = s->stray.scan = NULL;
+	s->subset = NULL;
 }
 
 int ckpt_match_open(struct ckpt_match **out, struct ckpt_store *a, struct ckpt_store *b,
@@ -171,8 +188,8 @@ int ckpt_match_open(struct ckpt_match **out, struct ckpt_store *a, struct ckpt_s
 	m->b.store = b;
 	m->work.how = *how;
 	m->work.err = a->err;
-	rc = open_side(&m->a, how);
-	rc = rc < 0 ? rc : open_side(&m->b, how);
+	rc = open_side(&m->a, &m->work.how, !how->wanted);
+	rc = rc < 0 ? rc : open_side(&m->b, &m->work.how, true);
 	if (rc < 0)
 		ckpt_match_close(m);
 	else

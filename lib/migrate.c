@@ -10,6 +10,7 @@
 #include "items.h"
 #include "migrate.h"
 #include "row.h"
+#include "subset.h"
 
 #define RETRIES 5
 #define JOBS 2 /* connections to a server, unless it is said how many */
@@ -22,13 +23,14 @@ void migrate_progress(struct migrate *m, const char *phase)
 
 static int count_all(struct migrate *m)
 {
-	const struct ckpt_pick pick = { .depth = CKPT_SPANS };
+	const bool by_key = m->how->wanted && m->how->by_key;
+	const struct ckpt_pick pick = { .depth = by_key ? CKPT_KEYS : CKPT_SPANS };
 	struct ckpt_checkpoint c;
 	struct ckpt_scan *scan;
 	int rc = ckpt_scan_open(&scan, m->source, &pick);
 
 	while (rc >= 0 && (rc = ckpt_scan_next(scan, &c)) > 0)
-		m->all += c.count;
+		m->all += by_key ? m->how->wanted(m->how->arg, &c) : c.count;
 	ckpt_scan_close(scan);
 	return rc;
 }
@@ -91,7 +93,10 @@ static int look_at(struct migrate *m, const struct ckpt_checkpoint *c)
 
 	if (rc >= 0)
 		rc = convert_next(m->convert, &out, c, &m->arena);
-	return rc < 0 ? rc : migrate_note(m, c, &out);
+	rc = rc < 0 ? rc : migrate_note(m, c, &out);
+	if (rc >= 0 && m->how->dry_run && !out.cannot)
+		migrate_count(m, c, &out);
+	return rc;
 }
 
 /* ---- the phases --------------------------------------------------------------------------------- */
@@ -169,6 +174,32 @@ static int mark_lost(struct migrate *m, struct ckpt_checkpoint *c)
 	return 0;
 }
 
+static int do_one(struct migrate *m, const struct ckpt_checkpoint *found, each *fn,
+		const char *phase)
+{
+	struct ckpt_checkpoint c = *found;
+	int rc;
+
+	arena_reset(&m->arena);
+	rc = mark_lost(m, &c) < 0 ? m->err->code : fn(m, &c);
+	m->done++;
+	migrate_progress(m, phase);
+	return rc;
+}
+
+static int for_subset(struct migrate *m, each *fn, const char *phase)
+{
+	const struct ckpt_pick pick = { .depth = CKPT_VALUES, .writes = true };
+	struct subset *subset;
+	struct ckpt_checkpoint c;
+	int rc = subset_open(&subset, m->source, &pick, m->how->wanted, m->how->arg);
+
+	while (rc >= 0 && (rc = subset_next(subset, &c)) > 0)
+		rc = do_one(m, &c, fn, phase);
+	subset_close(subset);
+	return rc;
+}
+
 /* Every checkpoint of the source that is wanted, in the order of their keys. */
 static int for_each(struct migrate *m, each *fn, const char *phase)
 {
@@ -180,14 +211,15 @@ static int for_each(struct migrate *m, each *fn, const char *phase)
 	int rc = convert_start(m);
 
 	m->done = 0;
+	if (rc >= 0 && m->how->wanted && m->how->by_key)
+		return for_subset(m, fn, phase);
 	if (rc >= 0)
 		rc = ckpt_scan_open(&scan, m->source, &pick);
 	while (rc >= 0 && (rc = ckpt_scan_next(scan, &c)) > 0) {
-		arena_reset(&m->arena);
 		if (!m->how->wanted || m->how->wanted(m->how->arg, &c))
-			rc = mark_lost(m, &c) < 0 ? m->err->code : fn(m, &c);
-		m->done++;
-		migrate_progress(m, phase);
+			rc = do_one(m, &c, fn, phase);
+		else
+			m->done++;
 	}
 	ckpt_scan_close(scan);
 	return rc;

@@ -83,6 +83,9 @@ int migrate_note(struct migrate *, const struct ckpt_checkpoint *,
 		const struct convert_out *);
 /* A column that the target lacks, of which the conversion does not know. */
 int migrate_check_paths(struct migrate *, const struct ckpt_checkpoint *);
+/* What would be copied of it, into the sums. */
+void migrate_count(struct migrate *, const struct ckpt_checkpoint *,
+		const struct convert_out *);
 /* Copy a checkpoint; all blobs as rows; all writes without a checkpoint. */
 int migrate_copy_one(struct migrate *, const struct ckpt_checkpoint *);
 int migrate_copy_blobs(struct migrate *);

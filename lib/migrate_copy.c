@@ -65,6 +65,27 @@ static int reject(struct migrate *m, const struct ckpt_checkpoint *c,
 	return m->how->reject(m->how->arg, c, &care);
 }
 
+void migrate_count(struct migrate *m, const struct ckpt_checkpoint *c,
+		const struct convert_out *out)
+{
+	const struct planned *there = plan_thread(&m->plan, &c->key);
+	struct ckpt_migrate_sum *sum = m->sum;
+	bool replace;
+
+	if (there && !plan_key(&m->plan, there, &c->key, &replace)) {
+		sum->skipped++;
+		return;
+	}
+	sum->checkpoints++;
+	sum->writes += (int64_t)out->nwrites;
+	sum->blobs += (int64_t)out->nblobs;
+	sum->bytes += (int64_t)(out->body.n + out->meta.n);
+	for (size_t i = 0; i < out->nwrites; i++)
+		sum->bytes += (int64_t)out->writes[i].body.n;
+	for (size_t i = 0; i < out->nblobs; i++)
+		sum->bytes += (int64_t)out->blobs[i].body.n;
+}
+
 int migrate_copy_one(struct migrate *m, const struct ckpt_checkpoint *c)
 {
 	const struct planned *there = plan_thread(&m->plan, &c->key);

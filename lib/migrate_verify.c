@@ -11,7 +11,7 @@ static bool wanted(struct migrate *m, const struct ckpt_key *key)
 	struct ckpt_scan *scan;
 	bool yes;
 
-	if (!m->how->wanted)
+	if (!m->how->wanted || m->how->by_key)
 		return true;
 	if (ckpt_scan_one(&scan, m->source, &pick, &c) <= 0)
 		c = (struct ckpt_checkpoint){ .key = *key }; /* of writes alone */
@@ -115,7 +115,10 @@ static int by_count(struct migrate *m, struct ckpt_store *target)
 
 static int by_value(struct migrate *m, struct ckpt_store *target)
 {
-	const struct ckpt_match_how how = { .migrated = true };
+	const struct ckpt_match_how how = { .wanted = m->how->by_key ? m->how->wanted
+		                                                     : NULL,
+		.arg = m->how->arg,
+		.migrated = true };
 	const struct ckpt_match_counts *counts;
 	struct ckpt_match *match;
 	struct ckpt_difference d;

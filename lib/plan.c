@@ -61,12 +61,16 @@ static uint32_t guards(const struct plan *p, const struct plan_fact *f)
 	const struct ckpt_policy *policy = p->policy;
 	uint32_t why = 0;
 
+	if (!(f->flags & PLAN_SELECTED) && policy->only)
+		return 0;
 	if (!(f->flags & PLAN_SELECTED))
 		why |= BIT(CKPT_WHY_OTHER);
 	if (is_newer(p, f))
 		why |= BIT(CKPT_WHY_NEWER);
 	if (why)
 		return why;
+	if (policy->all)
+		why |= BIT(CKPT_WHY_WHERE);
 	if (f->flags & PLAN_BLIND)
 		why |= BIT(CKPT_WHY_UNDECODABLE);
 	if ((f->flags & PLAN_ASKS) && !policy->lose_interrupted)
@@ -323,14 +327,27 @@ static int take_room(struct plan *p)
 	return ckpt_fail(p->err, CKPT_ENOMEM, "out of memory");
 }
 
+/* All that the selection has of it. */
+static void keep_thread(struct plan *p, enum ckpt_why why)
+{
+	if (!p->policy->only)
+		plan_keep_all(p, why);
+	for (size_t i = 0; i < p->nfacts && p->policy->only; i++)
+		p->facts[i].why |= p->facts[i].flags & PLAN_SELECTED ? BIT(why) : 0;
+}
+
 int plan_rank(struct plan *p)
 {
 	int rc = take_room(p);
 
 	if (rc < 0)
 		return rc;
-	for (size_t s = 0; s < p->nspaces; s++)
+	for (size_t s = 0; s < p->nspaces; s++) {
 		p->spaces[s].gone = false;
+		/* what was chosen one by one has no followers */
+		if (p->policy->all)
+			p->spaces[s].caller = SIZE_MAX;
+	}
 	for (size_t i = 0; i < p->nfacts; i++) {
 		p->facts[i].seen = false;
 		p->facts[i].why = guards(p, &p->facts[i]);
@@ -340,12 +357,14 @@ int plan_rank(struct plan *p)
 		for (size_t i = 0; i < p->nfacts; i++)
 			p->facts[i].why &= BIT(CKPT_WHY_OTHER) | BIT(CKPT_WHY_NEWER);
 		if (p->active)
-			plan_keep_all(p, CKPT_WHY_ACTIVE);
+			keep_thread(p, CKPT_WHY_ACTIVE);
 		if (p->keep_thread)
-			plan_keep_all(p, CKPT_WHY_THREAD);
-		return 0;
+			keep_thread(p, CKPT_WHY_THREAD);
+		if (!p->policy->only)
+			return 0;
+	} else {
+		judge(p);
 	}
-	judge(p);
 	plan_settle(p);
 	return 0;
 }
