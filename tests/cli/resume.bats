@@ -92,6 +92,27 @@ ids() { "$CKPT" list "$1" --ids; }
 	has "$stdout" 'safe   1f1a76fd-871f-662b-8000-e41b0de2655c'
 }
 
+@test "what cannot be decoded: told, stepped over by --rollback, no branch begins there" {
+	local head what
+	for what in 'checkpoint = substr(checkpoint, 1, 200)' "metadata = 'garbage'"; do
+		use py-hitl
+		head=$(ids finished | head -1)
+		sqlite3 "$store" "UPDATE checkpoints SET $what WHERE checkpoint_id = '$head'"
+		apart ckpt resume finished --json
+		is "$status" 0
+		data '[d["data"]["status"], "cannot be decoded" in d["data"]["safe"]["why"]]' '["unknown", true]'
+		data 'd["data"]["safe"]["id"]' "$(ids finished | sed -n 2p)"
+		apart ckpt resume finished --fork --yes
+		fails 8 'cannot be decoded'
+		apart "$CKPT" resume finished -- true
+		has "$stderr" 'wedged: the'
+		apart ckpt resume finished --rollback --yes --json
+		is "$status" 0
+		data '[d["data"]["status"], d["data"]["safe"]["why"]]' '["finished", null]'
+		is "$(sqlite3 "$store" "SELECT count(*) FROM checkpoints WHERE checkpoint_id = '$head'")" 1
+	done
+}
+
 @test "a subgraph's namespace" {
 	local ns
 	ns=$(sqlite3 "$store" "SELECT checkpoint_ns FROM checkpoints WHERE thread_id = 'nested-pending'
