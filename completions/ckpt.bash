@@ -85,7 +85,7 @@ _ckpt_options()
 	show) _ckpt_offer_all --thread --checkpoint --ns --channel --path --fold --raw --typed --reveal-secrets --max-value --types ;;
 	diff) _ckpt_offer_all --thread --checkpoint --ns --against --channel --path --mask --stat --name-only --patch --exit-code ;;
 	check) _ckpt_offer_all --thread ;;
-	migrate) _ckpt_offer_all --thread --where --dry-run --verify --verify-only --on-conflict --quarantine --with-store --encrypt-all --jobs --progress ;;
+	migrate) _ckpt_offer_all --thread --where --keep-last --keep-within --older-than --keep-hourly --keep-daily --keep-weekly --keep-monthly --keep-where --keep-thread --min-age --active-within --dry-run --verify --verify-only --on-conflict --quarantine --with-store --encrypt-all --jobs --progress ;;
 	du) _ckpt_offer_all --by ;;
 	prune) _ckpt_offer_all --keep-last --keep-within --older-than --keep-hourly --keep-daily --keep-weekly --keep-monthly --keep-where --keep-thread --delete-threads --idle --orphans --strategy --dry-run --yes --archive --vacuum --max-delete --expect-plan --as-of --min-age --active-within --no-keep-interrupted --no-keep-heads --thread --thread-glob --threads-from --null --ns --where --run-id --shard --list --progress ;;
 	resume) _ckpt_offer_all --thread --checkpoint --ns --fork --thread-id --answer --rollback --dry-run --yes ;;
@@ -130,6 +130,17 @@ _ckpt_value()
 	check:--thread) kind=thread ;;
 	migrate:--thread) kind=thread ;;
 	migrate:--where) kind=none ;;
+	migrate:--keep-last) kind=none ;;
+	migrate:--keep-within) kind=none ;;
+	migrate:--older-than) kind=none ;;
+	migrate:--keep-hourly) kind=none ;;
+	migrate:--keep-daily) kind=none ;;
+	migrate:--keep-weekly) kind=none ;;
+	migrate:--keep-monthly) kind=none ;;
+	migrate:--keep-where) kind=none ;;
+	migrate:--keep-thread) kind=thread ;;
+	migrate:--min-age) kind=none ;;
+	migrate:--active-within) kind=none ;;
 	migrate:--verify) kind='words full count none' ;;
 	migrate:--on-conflict) kind='words error skip overwrite' ;;
 	migrate:--quarantine) kind=file ;;

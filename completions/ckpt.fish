@@ -48,7 +48,7 @@ function __ckpt_live
 end
 
 complete -c ckpt -f
-set -g __ckpt_with_value -s --store --schema --layout --aes-key-file --lock-wait --color --time --thread --thread-glob --ns --since --until --idle --where --run-id --source --step --status --changed --limit --sort --thread --checkpoint --ns --channel --path --max-value --thread --checkpoint --ns --against --channel --path --mask --thread --thread --where --verify --on-conflict --quarantine --jobs --progress --by --keep-last --keep-within --older-than --keep-hourly --keep-daily --keep-weekly --keep-monthly --keep-where --keep-thread --idle --strategy --archive --max-delete --expect-plan --as-of --min-age --active-within --thread --thread-glob --threads-from --ns --where --run-id --shard --progress --thread --checkpoint --ns --thread-id --answer --max-size --max-thread --max-checkpoint --measure --order --floor --low-water --min-age --active-within --archive --progress --at --thread --run-id --progress
+set -g __ckpt_with_value -s --store --schema --layout --aes-key-file --lock-wait --color --time --thread --thread-glob --ns --since --until --idle --where --run-id --source --step --status --changed --limit --sort --thread --checkpoint --ns --channel --path --max-value --thread --checkpoint --ns --against --channel --path --mask --thread --thread --where --keep-last --keep-within --older-than --keep-hourly --keep-daily --keep-weekly --keep-monthly --keep-where --keep-thread --min-age --active-within --verify --on-conflict --quarantine --jobs --progress --by --keep-last --keep-within --older-than --keep-hourly --keep-daily --keep-weekly --keep-monthly --keep-where --keep-thread --idle --strategy --archive --max-delete --expect-plan --as-of --min-age --active-within --thread --thread-glob --threads-from --ns --where --run-id --shard --progress --thread --checkpoint --ns --thread-id --answer --max-size --max-thread --max-checkpoint --measure --order --floor --low-water --min-age --active-within --archive --progress --at --thread --run-id --progress
 
 complete -c ckpt -n __ckpt_no_command -a list -d 'list threads, or the checkpoints of a thread'
 complete -c ckpt -n __ckpt_no_command -a show -d 'show one checkpoint: its values, channels and pending writes'
@@ -127,6 +127,17 @@ complete -c ckpt -n '__ckpt_using check' -l thread -x -k -a '(__ckpt_live thread
 complete -c ckpt -n '__ckpt_using check'
 complete -c ckpt -n '__ckpt_using migrate' -l thread -x -k -a '(__ckpt_live thread)' -d 'only this thread; repeatable'
 complete -c ckpt -n '__ckpt_using migrate' -l where -x -d 'only checkpoints whose metadata has it; repeatable'
+complete -c ckpt -n '__ckpt_using migrate' -l keep-last -x -d 'keep the newest N checkpoints of each thread and namespace'
+complete -c ckpt -n '__ckpt_using migrate' -l keep-within -x -d 'keep what is younger: 36h, 7d, 2w'
+complete -c ckpt -n '__ckpt_using migrate' -l older-than -x -d 'drop only what is older; the same as --keep-within'
+complete -c ckpt -n '__ckpt_using migrate' -l keep-hourly -x -d 'keep the newest of each of the last N hours that have any'
+complete -c ckpt -n '__ckpt_using migrate' -l keep-daily -x -d 'keep the newest of each of the last N days that have any'
+complete -c ckpt -n '__ckpt_using migrate' -l keep-weekly -x -d 'keep the newest of each of the last N weeks that have any'
+complete -c ckpt -n '__ckpt_using migrate' -l keep-monthly -x -d 'keep the newest of each of the last N months that have any'
+complete -c ckpt -n '__ckpt_using migrate' -l keep-where -x -d 'keep checkpoints whose metadata has it; repeatable'
+complete -c ckpt -n '__ckpt_using migrate' -l keep-thread -x -k -a '(__ckpt_live thread)' -d 'keep all of this thread; repeatable'
+complete -c ckpt -n '__ckpt_using migrate' -l min-age -x -d 'touch nothing younger (default: 1h; 0: off)'
+complete -c ckpt -n '__ckpt_using migrate' -l active-within -x -d 'leave threads alone that were written to so lately (default: 15min; 0: off)'
 complete -c ckpt -n '__ckpt_using migrate' -s n -l dry-run -d 'only look whether everything can be carried'
 complete -c ckpt -n '__ckpt_using migrate' -l verify -x -a 'full count none' -d 'compare both stores in the end (default: full)'
 complete -c ckpt -n '__ckpt_using migrate' -l verify-only -d 'copy nothing, compare both stores'
