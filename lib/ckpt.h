@@ -213,6 +213,10 @@ struct ckpt_pick {
 	bool writes; /* pending writes too; their bodies only with VALUES */
 	bool sizes;  /* sizes too; PostgreSQL has to unpack rows for them */
 	bool own_sizes; /* … but not of blobs, which have to be looked for in all rows */
+	bool terse; /* LINKS: of writes and BLOB_ROWS only what there is and how large. Types, paths,
+	               indexes and the order of writes may be left out; blobs of a namespace come in
+	               any order */
+	bool heads; /* WHOLE: only the newest of each namespace, where that takes one statement */
 	bool locate; /* WHOLE, STORED: `row` too */
 	bool newest; /* "descending" as the saver's own database orders ids */
 	bool descending;

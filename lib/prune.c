@@ -290,6 +290,7 @@ static int scan_threads(struct walk *w, const struct ckpt_key *key)
 		.writes = true,
 		.sizes = true,
 		.own_sizes = !p->scope->item,
+		.terse = true,
 		.locate = true };
 	struct ckpt_checkpoint c;
 	struct ckpt_scan *scan;
@@ -299,6 +300,8 @@ static int scan_threads(struct walk *w, const struct ckpt_key *key)
 		pick.key = *key;
 	rc = ckpt_scan_open(&scan, p->store, &pick);
 	rc = rc < 0 ? rc : prune_blobs_open(p, key);
+	if (rc >= 0 && !key)
+		rc = prune_heads_open(p);
 	while (rc >= 0 && (rc = ckpt_scan_next(scan, &c)) > 0)
 		rc = visit(w, &c);
 	ckpt_scan_close(scan);
@@ -306,6 +309,7 @@ static int scan_threads(struct walk *w, const struct ckpt_key *key)
 	prune_thread_free(&p->t); /* it is done */
 	p->t = (struct thread){ 0 };
 	prune_blobs_close(p);
+	prune_heads_close(p);
 	return rc < 0 ? rc : 0;
 }
 

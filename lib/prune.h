@@ -81,7 +81,9 @@ struct ckpt_prune {
 	struct ckpt_prune_sum sum;
 	struct ckpt_scan *blobs; /* goes along with the threads, one ahead; or NULL */
 	struct ckpt_checkpoint
-			blob; /* … what comes next; its thread is NULL at the end */
+			blob;    /* … what comes next; its thread is NULL at the end */
+	struct ckpt_scan *heads; /* likewise: the newest of each namespace, … */
+	struct ckpt_checkpoint head; /* … with its payload; or NULL */
 	struct doomed *doomed, *kept;
 	/* policy.orphans: keys of no checkpoint; an id of a blob is the channel, its length as 4
 	   bytes in front, and the version */
@@ -109,8 +111,15 @@ int prune_blobs_know(struct thread *, struct ckpt_error *); /* fills `blobs` */
 uint64_t prune_blob_name(
 		size_t space, struct ckpt_view channel, struct ckpt_view version);
 
+/* prune_heads.c: the payloads that nearly every plan wants, read in one go beside the threads. */
+int prune_heads_open(struct ckpt_prune *);
+int prune_heads_take(struct ckpt_prune *); /* after plan_rank: those that are kept */
+void prune_heads_close(struct ckpt_prune *);
+
 /* prune_need.c: after plan_rank, until the plan is closed. */
 int prune_close(struct ckpt_prune *);
+/* A kept checkpoint, with VALUES: what it needs stays. */
+int prune_read_fact(struct ckpt_prune *, size_t at, const struct ckpt_checkpoint *);
 /* Then: which blobs go with what goes. */
 void prune_count_blobs(struct ckpt_prune *);
 

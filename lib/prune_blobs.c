@@ -35,7 +35,7 @@ static int next(struct ckpt_prune *p)
 int prune_blobs_open(struct ckpt_prune *p, const struct ckpt_key *thread)
 {
 	struct ckpt_pick pick = {
-		.depth = CKPT_LINKS, .rows = CKPT_BLOB_ROWS, .sizes = true
+		.depth = CKPT_LINKS, .rows = CKPT_BLOB_ROWS, .sizes = true, .terse = true
 	};
 
 	if (!p->store->has_blobs)

@@ -176,7 +176,7 @@ static int find_evidence(struct ckpt_prune *p, size_t at)
 	return rc < 0 ? rc : p->err->code;
 }
 
-static int read_fact(struct ckpt_prune *p, size_t at, const struct ckpt_checkpoint *c)
+int prune_read_fact(struct ckpt_prune *p, size_t at, const struct ckpt_checkpoint *c)
 {
 	struct thread *t = &p->t;
 	struct fact *f = &t->facts[at];
@@ -219,7 +219,7 @@ static int read_one(struct ckpt_prune *p, size_t at)
 	pick.key.blob |= f->blob ? CKPT_BLOB_ID : 0;
 	rc = ckpt_scan_one(&scan, p->store, &pick, &c);
 	if (rc > 0)
-		rc = read_fact(p, at, &c);
+		rc = prune_read_fact(p, at, &c);
 	ckpt_scan_close(scan);
 	return rc < 0 ? rc : 0;
 }
@@ -252,7 +252,7 @@ static int read_range(struct ckpt_prune *p, size_t at, size_t end)
 			at++;
 		if (at < end && ckpt_view_eq(t->facts[at].id, c.key.id) &&
 				t->plan.facts[at].why && !t->facts[at].read)
-			rc = read_fact(p, at, &c);
+			rc = prune_read_fact(p, at, &c);
 	}
 	ckpt_scan_close(scan);
 	return rc < 0 ? rc : 0;
@@ -311,6 +311,8 @@ int prune_close(struct ckpt_prune *p)
 	bool more = true;
 	size_t at;
 
+	if (prune_heads_take(p) < 0)
+		return p->err->code;
 	while (more) {
 		more = false;
 		while (plan_open(&t->plan, &at)) {

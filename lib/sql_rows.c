@@ -51,7 +51,7 @@ static void compose_blobs(struct ckpt_buf *b, struct sql_scan *s)
 	word = sql_within(b, store, key, &space);
 	if (s->pick.rows == CKPT_STRAY_BLOBS)
 		ckpt_buf_addf(b, "%s%s", word, store->stray_blobs);
-	add_order(b, store, cols, BCOL_VERSION + 1);
+	add_order(b, store, cols, s->pick.terse ? BCOL_CHANNEL : BCOL_VERSION + 1);
 }
 
 void sql_rows_compose(struct ckpt_buf *b, struct sql_scan *s)

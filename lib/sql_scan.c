@@ -152,6 +152,7 @@ static void add_rows(struct ckpt_buf *b, const struct sql_scan *s,
 		const struct sql_store *store)
 {
 	bool stored = s->pick.rows == CKPT_STORED;
+	const char *const *key = store->layout->key;
 
 	for (size_t i = 0; i < cols_at[s->pick.depth]; i++)
 		ckpt_buf_addf(b, "%s%s", i ? ", " : "SELECT ", col_of(s, store, i));
@@ -159,7 +160,13 @@ static void add_rows(struct ckpt_buf *b, const struct sql_scan *s,
 		ckpt_buf_addf(b, ", %s", store->dialect->row);
 	ckpt_buf_addf(b, " FROM %s%s", store->checkpoints,
 			stored && sql_lies(&s->pick) ? store->dialect->as_stored : "");
-	sql_within(b, store, store->layout->key, &s->pick);
+	if (s->pick.heads && store->heads)
+		ckpt_buf_addf(b,
+				" JOIN (%s) AS heads (t, n, i) ON %s = heads.t AND %s = "
+				"heads.n "
+				"AND %s = heads.i",
+				store->heads, key[0], key[1], key[2]);
+	sql_within(b, store, key, &s->pick);
 	if (!stored)
 		add_order(b, store, &s->pick, 3);
 }

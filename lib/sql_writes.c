@@ -31,6 +31,20 @@ static int in_library_order(const void *a, const void *b)
 	return d ? d : (x->seq > y->seq) - (x->seq < y->seq);
 }
 
+/* What a pick that is terse does without: computing it for each row costs more than the rest. */
+static bool is_spared(size_t col)
+{
+	return col == WCOL_IDX || col == WCOL_TYPE || col == WCOL_PATH || col == WCOL_SEQ;
+}
+
+static void terse_cols(struct ckpt_buf *b, const struct sql_store *s)
+{
+	ckpt_buf_addf(b, "SELECT %s, %s, %s", s->layout->write_key[0],
+			s->layout->write_key[1], s->layout->write_key[2]);
+	for (size_t i = 0; i < WCOL_BODY; i++)
+		ckpt_buf_addf(b, ", %s", is_spared(i) ? "NULL" : s->write_cols[i]);
+}
+
 void sql_write_cols(struct ckpt_buf *b, const struct sql_store *s, bool bodies)
 {
 	size_t n = bodies ? WRITE_COLS : (size_t)WCOL_BODY;
@@ -226,7 +240,10 @@ static int merge_query(struct write_merge *m, struct sql_scan *scan)
 	struct cell args[SQL_ARGS];
 
 	sql_args(args, p);
-	sql_write_cols(&sql, s, m->bodies);
+	if (p->terse && !m->bodies)
+		terse_cols(&sql, s);
+	else
+		sql_write_cols(&sql, s, m->bodies);
 	ckpt_buf_addf(&sql, " FROM %s", s->writes);
 	sql_within(&sql, s, s->layout->write_key, p);
 	add_order(&sql, s, p, m->down);
