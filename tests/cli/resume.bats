@@ -179,7 +179,8 @@ ids() { "$CKPT" list "$1" --ids; }
 			"core": resource.getrlimit(resource.RLIMIT_CORE)[0]}))
 		sys.exit(17)
 	END
-	apart env "$(printf 'CKPT_STORE=%s' "$store")" bash -c 'ulimit -Sc 123; exec 7<"$0"; exec "$@"' "$store" \
+	export ASAN_OPTIONS=${ASAN_OPTIONS-}:disable_coredump=0 # its own limit
+	apart env "CKPT_STORE=$store" bash -c 'ulimit -Sc 123; exec 7<"$0"; exec "$@"' "$store" \
 		"$CKPT" resume ask-pending -- /usr/bin/python3 -S -E show.py '{thread}' 'x={checkpoint};{ns}.' '{threads}' '' '$HOME *'
 	is "$status" 17
 	data 'd["args"]' '["ask-pending", "x='"$at"';.", "{threads}", "", "$HOME *"]'
