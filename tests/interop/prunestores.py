@@ -61,7 +61,7 @@ class Lite:
 
     def __init__(self, path, env=None):
         self.path, self.env = pathlib.Path(path), env or {}
-        self.address, self.where = str(path), ("sqlite", str(path))
+        self.address = str(path)
 
     @contextlib.contextmanager
     def copy(self):
@@ -78,6 +78,8 @@ class Lite:
     def saver(self):
         with contextlib.closing(sqlite3.connect(self.path, check_same_thread=False)) as db:
             yield SqliteSaver(db, serde=serde_of(self.env))
+
+    readable = copy
 
     def rows(self):
         out = Rows()
@@ -104,17 +106,18 @@ class Pg:
     def __init__(self, database, env=None, schema="public"):
         self.database, self.env, self.schema = database, env or {}, schema
         self.address = database.address
-        self.where = "pg", "host=%s" % database.address
+        if schema != "public":
+            self.address += " options=-csearch_path=" + postgres.quoted(schema)
 
     @contextlib.contextmanager
     def copy(self):
         Pg.copies += 1
         name = "%s_%d" % (self.database.name, Pg.copies)
-        postgres.psql("postgres", 'CREATE DATABASE "%s" TEMPLATE "%s" STRATEGY file_copy' %
+        postgres.psql("postgres", 'CREATE DATABASE "%s" TEMPLATE "%s"' %
                       (name, self.database.name))
         other = postgres.Database()
         other.address = other.address.replace("dbname=" + other.name, "dbname=" + name)
-        other.name = name
+        other.name, other.schema = name, self.schema
         try:
             yield Pg(other, self.env, self.schema)
         finally:
@@ -148,6 +151,19 @@ class Pg:
 
     def whole(self):
         return True
+
+    @contextlib.contextmanager
+    def readable(self):
+        """A copy where the saver's setup would alter it, which all it opens must have had."""
+        newest = len(PostgresSaver.MIGRATIONS) - 1
+        if self.database.columns("checkpoint_migrations") and [newest] in postgres.rows_of(
+                self.database.name, "SELECT json_build_array(v) FROM %s.checkpoint_migrations" %
+                postgres.quoted(self.schema)):
+            yield self
+        else:
+            with self.copy() as copy, copy.saver() as saver:
+                saver.setup()
+                yield copy
 
 
 # ---- what the real saver reads ---------------------------------------------------------------------------
@@ -184,11 +200,9 @@ def entry(saver, tup, deltas):
 
 def read(store, deltas=None):
     """{key: what get_tuple and the history of its delta channels say}, and which these are; what
-    cannot be read: the error. Read from a copy: a saver may alter what it opens."""
-    out = {}
-    with store.copy() as copy, copy.saver() as saver:
-        saver.setup()
-        got = {}
+    cannot be read: the error."""
+    out, got = {}, {}
+    with store.readable() as copy, copy.saver() as saver:
         for key in sorted(store.rows().checkpoints):
             try:
                 got[key] = saver.get_tuple(config(key))
