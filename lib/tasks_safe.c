@@ -146,6 +146,34 @@ static void judge_losses(struct line *l, const struct ckpt_checkpoint *c,
 	}
 }
 
+static bool writes_to(const struct ckpt_checkpoint *c, struct ckpt_view channel)
+{
+	for (size_t i = 0; i < c->nwrites; i++) {
+		if (ckpt_view_eq(c->writes[i].channel, channel))
+			return true;
+	}
+	return false;
+}
+
+/* What the step behind the parent wrote, under a version of its own, and is not here. In
+ * JavaScript it may have been `undefined`. */
+static void judge_step(struct line *l, const struct ckpt_checkpoint *c,
+		const struct ckpt_checkpoint *parent, const enum ckpt_place *places)
+{
+	for (size_t i = 0; i < c->nvalues && !l->why.n; i++) {
+		const struct ckpt_value *v = &c->values[i], *had;
+
+		if (v->type.p || places[i] == CKPT_DELTA || !v->version.p ||
+				delta_is_internal(v->channel))
+			continue;
+		had = same_channel(parent, v, i);
+		if ((!had || !ckpt_view_eq(had->version, v->version)) &&
+				writes_to(parent, v->channel))
+			say(l, "the value of channel '%s', which its step wrote, is lost",
+					v->channel);
+	}
+}
+
 /* The saver gives nothing at all where a write cannot be read. */
 static void judge_writes(struct line *l, const struct ckpt_checkpoint *c)
 {
@@ -186,15 +214,6 @@ static int asks_a_person(
 	return 0;
 }
 
-static void judge_meta(struct line *l, const struct ckpt_checkpoint *c)
-{
-	struct ckpt_render plain = { 0 };
-
-	l->text.n = 0;
-	if (c->meta.p && ckpt_render_value(&l->text, c->meta_type, c->meta, &plain) < 0)
-		say(l, "the %s cannot be decoded", CKPT_LIT("metadata"));
-}
-
 /* Fills l->why if the checkpoint is not good. */
 static int judge(struct line *l, const struct ckpt_checkpoint *c,
 		const struct ckpt_checkpoint *parent)
@@ -207,13 +226,14 @@ static int judge(struct line *l, const struct ckpt_checkpoint *c,
 	if (!places)
 		return ckpt_fail(l->store->err, CKPT_ENOMEM, "out of memory");
 	judge_whole(l, c);
-	judge_meta(l, c);
 	rc = ckpt_delta_places(l->store, c, places);
 	rc = rc < 0 ? rc : asks_a_person(l->store, c, &waits);
 	for (size_t i = 0; i < c->nvalues && rc >= 0 && !l->why.n; i++)
 		rc = judge_value(l, c, i, places[i], waits);
 	if (rc >= 0 && parent)
 		judge_losses(l, c, parent, places);
+	if (rc >= 0 && parent && ckpt_writer(c) == CKPT_PYTHON)
+		judge_step(l, c, parent, places);
 	free(places);
 	return rc < 0 ? rc : 0;
 }
