@@ -18,6 +18,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "oracle"
 
 import common
 import freshgraphs
+import safe
 import stand
 import taskgraphs
 from freshvalues import plain
@@ -95,6 +96,9 @@ def main():
         good &= fresh(number, seed)
     for number, (name, tally, unknown) in enumerate(stand.fixtures(), len(seeds) + 1):
         good &= report(number, name, tally, unknown)
+    for number, (name, tally) in enumerate(safe.fixtures(), number + 1):
+        common.tap(number, "safe in %s: %s" % (name, common.totals(tally.count)), tally.problems)
+        good &= not tally.problems
     print("1..%d" % number)
     return not good
 

@@ -13,6 +13,7 @@ import sys
 import test_tasks                               # first: it makes tests/oracle importable
 import common
 import postgres
+import safe
 import stand
 from langgraph.checkpoint.postgres import PostgresSaver
 
@@ -40,6 +41,9 @@ def main():
         good &= fresh(number, seed)
     for number, (name, tally, unknown) in enumerate(stand.dumps(), len(seeds) + 1):
         good &= test_tasks.report(number, name, tally, unknown)
+    for number, (name, tally) in enumerate(safe.dumps(), number + 1):
+        common.tap(number, "safe in %s: %s" % (name, common.totals(tally.count)), tally.problems)
+        good &= not tally.problems
     print("1..%d" % number)
     return not good
 
