@@ -12,6 +12,8 @@
 
 #include "child.h"
 
+#define FD_MAX 65536 /* descriptors that are looked for where they cannot be listed */
+
 /* One argument with its placeholders filled in; what is filled in is not looked into again. */
 static void fill(struct ckpt_buf *to, const char *arg, const struct ckpt_key *key)
 {
@@ -77,7 +79,11 @@ static void leave(const struct cli *cli)
 	}
 	signal(SIGPIPE, SIG_DFL);
 	signal(SIGXFSZ, SIG_DFL);
-	close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC);
+	if (close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC) == 0)
+		return;
+	/* an old kernel */
+	for (int fd = STDERR_FILENO + 1; fd < FD_MAX; fd++)
+		fcntl(fd, F_SETFD, FD_CLOEXEC);
 }
 
 int child_exec(struct cli *cli, const struct child *c)

@@ -249,6 +249,16 @@ static void put_list(struct ckpt_answer *a, const struct ckpt_view *items, size_
 		ckpt_buf_puts(to, "]");
 }
 
+/* The library takes an answer to whoever asks only if it is not null. */
+static bool is_null(struct ckpt_view json)
+{
+	const char *p = json.p, *end = p + json.n;
+
+	while (p < end && strchr(" \t\r\n", *p) && *p)
+		p++;
+	return end - p >= 4 && memcmp(p, "null", 4) == 0;
+}
+
 static int make_row(struct ckpt_answer *a, struct item *q, struct ckpt_view json)
 {
 	size_t n = (size_t)(q->k < q->ngiven ? q->ngiven : q->k + 1);
@@ -256,6 +266,10 @@ static int make_row(struct ckpt_answer *a, struct item *q, struct ckpt_view json
 	struct ckpt_buf value = { 0 };
 	int rc = items ? encode(a, &value, json) : no_memory(a);
 
+	if (rc == 0 && !q->inner && is_null(json))
+		rc = ckpt_fail(a->err, CKPT_EREFUSED,
+				"refused: a subgraph that keeps no checkpoints takes no "
+				"null for an answer");
 	if (rc == 0 && q->inner && q->ngiven)
 		rc = old_items(a, q, items);
 	q->type = a->js ? CKPT_LIT("json") : CKPT_LIT("msgpack");

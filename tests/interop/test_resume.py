@@ -193,9 +193,16 @@ class Courses:
             self.equal("%d" % turn, face(graph.get_state(config(thread))),
                        face(graph.get_state(config(ref))))
 
+    def nothing(self):
+        """null answers any question but that of a subgraph that keeps no checkpoints."""
+        graph = GRAPHS["bare"](self.saver)
+        graph.invoke(INPUT, config("nothing"))
+        run = self.ckpt("resume", "--thread", "nothing", "--answer", " null", "--yes", code=7)
+        self.equal("refused", "takes no null" in run.err, True)
+
     def stale(self):
         """What a plain Command(resume=…) leaves behind answers no question of ours."""
-        graph, thread = GRAPHS["functional"](self.saver), "stale"
+        graph, thread = GRAPHS["functional"](self.saver), "stale'; $(x)\n\\ {thread}~1"
         graph.invoke(INPUT, config(thread), durability="sync")
         graph.invoke(Command(resume="first"), config(thread), durability="sync")
         data = self.resume(thread, "--answer", '"second"')
@@ -329,6 +336,7 @@ class Courses:
         out += [("forks: " + n, lambda n=n: self.fork_each(n)) for n in forked]
         if not self.kind.endswith("+aes"):
             out += [("one question of several", self.one_of_many),
+                    ("null where it is not taken", self.nothing),
                     ("a stale answer reaches no question", self.stale),
                     ("forks: delta channels with branches", self.fork_branched),
                     *[("a branch of %s in a new thread" % n, lambda n=n: self.fork_away(n))
@@ -339,6 +347,12 @@ class Courses:
 
 def run(courses):
     """The tests of each as TAP; the exit code."""
+    with tempfile.TemporaryDirectory(prefix="ckpt-runs-") as folder:
+        os.environ["RUNS"] = os.path.join(folder, "runs")
+        return run_all(courses)
+
+
+def run_all(courses):
     tests = [(c, name, test) for c in courses for name, test in c.tests()]
     print("1..%d" % len(tests), flush=True)
     failed = False
@@ -363,7 +377,6 @@ def main():
     if sys.argv[1:2] == ["go"]:
         return go(*sys.argv[2:])
     with tempfile.TemporaryDirectory(prefix="ckpt-resume-") as folder:
-        os.environ["RUNS"] = os.path.join(folder, "runs")
         kinds = [(k, os.path.join(folder, k + ".db")) for k in ("sqlite", "sqlite+aes")]
         with saver_of(*kinds[0]) as plain_saver, saver_of(*kinds[1]) as aes_saver:
             return run([Courses(*kinds[0], plain_saver), Courses(*kinds[1], aes_saver)])
