@@ -186,13 +186,25 @@ static void tell(struct ckpt_delete *d)
 				d->sum.rows.checkpoints);
 }
 
-static int stopped(struct ckpt_delete *d)
+/* A name that is gone is not found a second time: then the others have to be named. */
+static int stopped(struct ckpt_delete *d, const struct victim *v)
 {
+	long long behind = v - d->victims;
+
 	if (!d->config->stop || !d->config->stop(d->config->arg))
 		return 0;
-	return ckpt_fail(d->err, CKPT_EINTERRUPTED,
-			"stopped by a signal; the store is consistent: the same again "
-			"finishes it");
+	ckpt_fail(d->err, CKPT_EINTERRUPTED,
+			"stopped by a signal; the store is consistent");
+	if (behind)
+		ckpt_hint(d->err,
+				"%lld of %zu threads are gone: name the others, and this "
+				"finishes them",
+				behind, d->n);
+	else
+		ckpt_hint(d->err, "the same again finishes it");
+	if (d->how->secure)
+		ckpt_hint(d->err, "nothing that was freed is overwritten yet");
+	return d->err->code;
 }
 
 static int sqlite_thread(struct ckpt_delete *d, const struct victim *v)
@@ -202,7 +214,7 @@ static int sqlite_thread(struct ckpt_delete *d, const struct victim *v)
 	while (more > 0) {
 		struct ckpt_receipt gone = { 0 };
 
-		if (stopped(d) < 0 || pace_begin(&d->pace, d->edit) < 0)
+		if (stopped(d, v) < 0 || pace_begin(&d->pace, d->edit) < 0)
 			return d->err->code;
 		do {
 			more = bite(d, v, &gone);
@@ -242,7 +254,7 @@ static int postgres_thread(struct ckpt_delete *d, const struct victim *v)
 		{ s->has_blobs, "DELETE FROM {blobs} WHERE thread_id = $1", &gone.blobs },
 	};
 
-	if (stopped(d) < 0 || edit_begin(d->edit) < 0 || edit_no_limit(d->edit) < 0)
+	if (stopped(d, v) < 0 || edit_begin(d->edit) < 0 || edit_no_limit(d->edit) < 0)
 		return d->err->code;
 	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++) {
 		int n = tables[i].there ? edit_exec(d->edit, tables[i].sql, &thread, 1)
