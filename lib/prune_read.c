@@ -351,6 +351,12 @@ static size_t last_counted(const struct ckpt_prune *p, const struct plan_space *
 	return s->newest;
 }
 
+/* Anything but a string, and an empty one, names nobody: that is no orphan. */
+static bool is_name(struct ckpt_view json)
+{
+	return json.n > 2 && *(const char *)json.p == '"';
+}
+
 /* metadata.parents[""] of a subgraph call: the root checkpoint whose step called it. */
 static int find_caller(struct ckpt_prune *p, size_t at)
 {
@@ -370,7 +376,8 @@ static int find_caller(struct ckpt_prune *p, size_t at)
 	pick.key.blob |= t->facts[from].blob ? CKPT_BLOB_ID : 0;
 	rc = ckpt_scan_one(&scan, p->store, &pick, &c);
 	if (rc > 0 && ckpt_value_member(&parents, CKPT_LIT("json"), c.meta, "parents") &&
-			ckpt_value_member(&root, CKPT_LIT("json"), parents, "")) {
+			ckpt_value_member(&root, CKPT_LIT("json"), parents, "") &&
+			is_name(root)) {
 		ckpt_json_text(&id, root);
 		s->caller = t->keys[0].ns.n == 0 ? prune_find(t, 0, ckpt_buf_view(&id))
 		                                 : SIZE_MAX;

@@ -268,6 +268,17 @@ values() {
 
 # ---- refusals ------------------------------------------------------------------------------------------
 
+@test "--orphans: a namespace whose metadata names no caller is none" {
+	local names n=0
+	for names in 5 null '[]' '""' true '{"a":"b"}' '"gone"'; do
+		n=$((n + 1))
+		sqlite3 "$db" "INSERT INTO checkpoints SELECT thread_id, 'call:$n', checkpoint_id, NULL, type,
+			checkpoint, '{\"parents\":{\"\":$names}}' FROM checkpoints WHERE thread_id = 'chat-1'
+			ORDER BY checkpoint_id LIMIT 2"
+	done
+	is "$("$CKPT" prune --orphans -n 2>/dev/null | cut -f1-4)" "$(printf 'chat-1\tcall:7\t0\t2')"
+}
+
 @test "a policy that is empty or keeps nothing is refused" {
 	apart ckpt prune --yes
 	fails 7 "no rule says what to keep" "hint: see which there are: ckpt help policies"
