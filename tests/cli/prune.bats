@@ -274,7 +274,7 @@ values() {
 		n=$((n + 1))
 		sqlite3 "$db" "INSERT INTO checkpoints SELECT thread_id, 'call:$n', checkpoint_id, NULL, type,
 			checkpoint, '{\"parents\":{\"\":$names}}' FROM checkpoints WHERE thread_id = 'chat-1'
-			ORDER BY checkpoint_id LIMIT 2"
+			AND checkpoint_ns = '' ORDER BY checkpoint_id LIMIT 2"
 	done
 	is "$("$CKPT" prune --orphans -n 2>/dev/null | cut -f1-4)" "$(printf 'chat-1\tcall:7\t0\t2')"
 }
