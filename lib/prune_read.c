@@ -323,9 +323,11 @@ static int find_newest(struct ckpt_prune *p, size_t at)
 	int rc;
 
 	s->newest = s->first + s->count - 1;
+	if (!p->store->inlines)
+		return 0;
 	for (size_t i = 0; i < s->count && plain; i++)
 		plain = is_plain(t->facts[s->first + i].id);
-	if (plain || !p->store->inlines)
+	if (plain)
 		return 0;
 	rc = ckpt_scan_one(&scan, p->store, &pick, &c);
 	if (rc > 0 && prune_find(t, at, c.key.id) != SIZE_MAX)

@@ -31,26 +31,21 @@ static int in_library_order(const void *a, const void *b)
 	return d ? d : (x->seq > y->seq) - (x->seq < y->seq);
 }
 
-/* What a pick that is terse does without: computing it for each row costs more than the rest. */
-static bool is_spared(size_t col)
-{
-	return col == WCOL_IDX || col == WCOL_TYPE || col == WCOL_PATH || col == WCOL_SEQ;
-}
+/* All that a pick which is terse has of a write: each further column costs, computed or not. */
+static const enum write_col terse_cols[] = { WCOL_TASK, WCOL_CHANNEL, WCOL_SIZE };
+#define TERSE_COLS (sizeof(terse_cols) / sizeof(terse_cols[0]))
 
-static void terse_cols(struct ckpt_buf *b, const struct sql_store *s)
+static void add_key(struct ckpt_buf *b, const struct sql_store *s)
 {
 	ckpt_buf_addf(b, "SELECT %s, %s, %s", s->layout->write_key[0],
 			s->layout->write_key[1], s->layout->write_key[2]);
-	for (size_t i = 0; i < WCOL_BODY; i++)
-		ckpt_buf_addf(b, ", %s", is_spared(i) ? "NULL" : s->write_cols[i]);
 }
 
 void sql_write_cols(struct ckpt_buf *b, const struct sql_store *s, bool bodies)
 {
 	size_t n = bodies ? WRITE_COLS : (size_t)WCOL_BODY;
 
-	ckpt_buf_addf(b, "SELECT %s, %s, %s", s->layout->write_key[0],
-			s->layout->write_key[1], s->layout->write_key[2]);
+	add_key(b, s);
 	for (size_t i = 0; i < n; i++)
 		ckpt_buf_addf(b, ", %s", s->write_cols[i]);
 }
@@ -162,7 +157,7 @@ int sql_writes(struct sql_store *s, struct ckpt_checkpoint *out, bool bodies,
 struct write_merge {
 	struct cursor *cur;
 	struct cell row[SQL_ROW_COLS]; /* the next write, if `have` */
-	bool have, bodies, down;
+	bool have, bodies, terse, down;
 };
 
 /* As both engines order keys: numbers, text, bytes; within each by value. */
@@ -240,10 +235,12 @@ static int merge_query(struct write_merge *m, struct sql_scan *scan)
 	struct cell args[SQL_ARGS];
 
 	sql_args(args, p);
-	if (p->terse && !m->bodies)
-		terse_cols(&sql, s);
-	else
+	if (!m->terse)
 		sql_write_cols(&sql, s, m->bodies);
+	else
+		add_key(&sql, s);
+	for (size_t i = 0; i < TERSE_COLS && m->terse; i++)
+		ckpt_buf_addf(&sql, ", %s", s->write_cols[terse_cols[i]]);
 	ckpt_buf_addf(&sql, " FROM %s", s->writes);
 	sql_within(&sql, s, s->layout->write_key, p);
 	add_order(&sql, s, p, m->down);
@@ -257,8 +254,12 @@ static int merge_query(struct write_merge *m, struct sql_scan *scan)
 
 static int advance(struct write_merge *m)
 {
-	int rc = sql_next(m->cur, m->row, row_cells(m->bodies));
+	struct cell few[TERSE_COLS + 3];
+	int rc = m->terse ? sql_next(m->cur, few, TERSE_COLS + 3)
+	                  : sql_next(m->cur, m->row, row_cells(m->bodies));
 
+	for (size_t i = 0; i < TERSE_COLS + 3 && rc > 0 && m->terse; i++)
+		m->row[i < 3 ? i : 3 + (size_t)terse_cols[i - 3]] = few[i];
 	m->have = rc > 0;
 	return rc < 0 ? rc : 0;
 }
@@ -279,6 +280,7 @@ int write_merge_new(struct write_merge **out, struct sql_scan *scan)
 	if (!*out)
 		return ckpt_fail(s->base.err, CKPT_ENOMEM, "out of memory");
 	(*out)->bodies = p->depth >= CKPT_VALUES;
+	(*out)->terse = p->terse && !(*out)->bodies;
 	(*out)->down = p->descending || p->newest;
 	return merge_query(*out, scan) < 0 ? s->base.err->code : advance(*out);
 }
