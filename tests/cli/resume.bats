@@ -175,7 +175,7 @@ ids() { "$CKPT" list "$1" --ids; }
 		import json, os, resource, sys
 		print(json.dumps({
 			"args": sys.argv[1:], "fds": sorted(int(f) for f in os.listdir("/proc/self/fd"))[:-1],
-			"env": {k: v for k, v in os.environ.items() if k.startswith("CKPT_")},
+			"env": {k: v for k, v in os.environ.items() if k.startswith("CKPT_") and k != "CKPT_JSON_DIR"},
 			"core": resource.getrlimit(resource.RLIMIT_CORE)[0]}))
 		sys.exit(17)
 	END
