@@ -88,7 +88,7 @@ static void help_program(struct ckpt_buf *to)
 	put_group(to, "Commands");
 	for (size_t i = 0; commands[i]; i++)
 		if (!commands[i]->hidden)
-			ckpt_buf_addf(to, "  %-12s%s\n", commands[i]->name,
+			ckpt_buf_addf(to, "  %-13s%s\n", commands[i]->name,
 					commands[i]->summary);
 	put_common_options(to);
 	ckpt_buf_puts(to, "\nOptions of a command: ckpt COMMAND -h      Full manual: "
