@@ -262,11 +262,13 @@ static int dump_space(struct ckpt_store *store, struct ckpt_space *out)
 static bool dump_fault(struct ckpt_store *store, size_t at, struct ckpt_fault *out)
 {
 	const struct dump_store *s = dump_of(store);
-	const struct dump_fault *f = s->faults + at;
+	const struct dump_fault *f;
 
-	if (at < s->nfaults)
-		*out = (struct ckpt_fault){ f->line, f->why, f->member };
-	return at < s->nfaults;
+	if (at >= s->nfaults)
+		return false;
+	f = &s->faults[at];
+	*out = (struct ckpt_fault){ f->line, f->why, f->member };
+	return true;
 }
 
 /* Lines that were added meanwhile do no harm, as they are not looked at. */
