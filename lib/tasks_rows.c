@@ -72,7 +72,7 @@ static int add_question(struct tasks *t, struct ckpt_interrupt **out, size_t *n,
 		size_t *cap, struct ckpt_view json)
 {
 	struct ckpt_interrupt *q;
-	struct ckpt_view id;
+	struct ckpt_view id, value;
 
 	*out = tasks_grow(t, *out, *n, cap, sizeof(**out));
 	if (!*out)
@@ -85,7 +85,8 @@ static int add_question(struct tasks *t, struct ckpt_interrupt **out, size_t *n,
 		if (!q->id.p)
 			return tasks_no_memory(t);
 	}
-	ckpt_pointer_find(&q->value, json, CKPT_LIT("/value"));
+	if (ckpt_pointer_find(&value, json, CKPT_LIT("/value")))
+		q->value = value;
 	return 0;
 }
 

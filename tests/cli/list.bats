@@ -441,6 +441,15 @@ ids_of() { # THREAD [SQL]: as the saver lists them
 	same latest "$(grep -c 'e53bece1.*(latest)' <<<"$stdout")" 1
 }
 
+@test "a question that is no Interrupt at all is shown as it is" {
+	sqlite3 "$db" "UPDATE writes SET value = x'06' WHERE thread_id = 'ask-pending'
+		AND channel = '__interrupt__'"
+	apart "$CKPT" show -s "$db" ask-pending --json
+	data 'd["data"]["tasks"][0]["interrupts"]' '[{"id": null, "value": 6, "staged": false}]'
+	list ask-pending --graph
+	has "$stdout" "⏸ 1 interrupt waiting"
+}
+
 @test "--status interrupted -l: who waits, for what answer, since when" {
 	apart env CKPT_FORCE_TTY=1 NO_COLOR=1 COLUMNS=120 "$CKPT" list -s "$db" --no-pager \
 		--status interrupted -l --time iso --sort thread
