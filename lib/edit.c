@@ -37,6 +37,13 @@ static const struct refusal sqlite_refusals[] = {
 	{ "SELECT encoding FROM pragma_encoding WHERE encoding <> 'UTF-8'",
 			"the file keeps its texts as %s: it is read, never altered",
 			"write it anew as UTF-8: sqlite3 OLD.db .dump | sqlite3 NEW.db" },
+	/* numbers and NULL would be read as texts that no statement finds again */
+	{ "SELECT x.name FROM (SELECT 'checkpoints' AS t UNION SELECT 'writes'), "
+	  "pragma_table_xinfo(t) x WHERE x.name IN ('thread_id', 'checkpoint_ns', "
+	  "'checkpoint_id') AND (NOT x.\"notnull\" OR x.type LIKE '%int%' OR (x.type NOT "
+	  "LIKE '%text%' AND x.type NOT LIKE '%char%' AND x.type NOT LIKE '%clob%'))",
+			"column '%s' of LangGraph's tables may hold what is no text",
+			"bring it into a new file: ckpt migrate THIS.db NEW.db" },
 	{ "SELECT x.name FROM (SELECT 'checkpoints' AS t UNION SELECT 'writes'), "
 	  "pragma_table_xinfo(t) x WHERE x.hidden <> 0",
 			"column '%s' of LangGraph's tables is generated or hidden", FIX },

@@ -489,6 +489,22 @@ values() {
 	is "$(sqlite3 wide.db .dump | sha256sum)" "$was"
 }
 
+@test "keys that may be numbers or NULL are not LangGraph's: nothing goes" {
+	{
+		echo "CREATE TABLE checkpoints (thread_id, checkpoint_ns, checkpoint_id, parent_checkpoint_id,
+			type, checkpoint, metadata, PRIMARY KEY (thread_id, checkpoint_ns, checkpoint_id));"
+		sqlite3 "$db" .dump | sed 's/^CREATE TABLE/CREATE TABLE IF NOT EXISTS/'
+		echo "UPDATE checkpoints SET thread_id = 5 WHERE thread_id = 'chat-1';"
+	} | sqlite3 loose.db
+	for words in "prune --keep-last 1" "prune --delete-threads --thread chat-3" "delete --thread chat-3"; do
+		# shellcheck disable=SC2086  # words
+		apart ckpt $words -s loose.db --yes
+		is "$status" 7
+		has "$stderr" "may hold what is no text"
+	done
+	is "$(sqlite3 loose.db "SELECT count(*) FROM checkpoints")" 75
+}
+
 @test "--archive where nothing can be written: nothing is deleted" {
 	apart ckpt prune --keep-last 1 --archive no/such/folder/a.jsonl --yes
 	is "$status" 9
