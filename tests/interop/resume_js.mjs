@@ -3,7 +3,7 @@
 //
 //   JS_MODULES=build/js/node_modules resume_js.mjs sqlite PATH | pg URL SCHEMA
 //
-// stdin: [{"graph","do":"invoke|resume|copy|state|ids","config","with"},…]; stdout: as many results.
+// stdin: [{"graph","do":"invoke|resume|until|copy|state|ids","config","with"},…]; stdout: as many results.
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 
@@ -46,6 +46,11 @@ const graphs = {
 		desk: chain({ before: step("before"), inner: chain({ leaf: step("leaf", 1), after: step("after", 1) }),
 			sign: step("sign", 1) }),
 		close: step("close") }, { checkpointer }),
+	// its subgraph keeps a state of its own and is called again and again
+	stateful: (checkpointer) => new StateGraph(State()).addNode("plan", step("plan"))
+		.addNode("room", chain({ sit: step("sit"), stand: step("stand", 1) }, { checkpointer: true }))
+		.addEdge(START, "plan").addEdge("plan", "room")
+		.addConditionalEdges("room", (s) => s.n > 6 ? END : "plan", ["plan", END]).compile({ checkpointer }),
 	plain: (checkpointer) => chain({ a: step("a"), b: step("b"), c: step("c"), d: step("d") }, { checkpointer }),
 };
 
@@ -57,7 +62,10 @@ async function act(graph, { do: what, config, with: given }) {
 	ran = [];
 	if (what === "invoke") await graph.invoke(given ?? null, config);
 	else if (what === "resume") await graph.invoke(new Command({ resume: given }), config);
-	else if (what === "copy") await graph.updateState(config, null, "__copy__");
+	else if (what === "until") { // answers 1 until its n is this
+		for (let s = await graph.getState(config); (s.values.n ?? 0) < given; s = await graph.getState(config))
+			await graph.invoke(new Command({ resume: 1 }), config);
+	} else if (what === "copy") await graph.updateState(config, null, "__copy__");
 	else if (what === "ids") {
 		const ids = [];
 		for await (const s of graph.getStateHistory(config)) ids.push(s.config.configurable.checkpoint_id);

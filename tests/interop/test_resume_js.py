@@ -16,7 +16,7 @@ import test_fresh_js as fresh_js                # first: it makes tests/oracle i
 import common
 
 SCHEMA = fresh_js.SCHEMA
-ASKING = ("simple", "repeated", "parallel", "nested")
+ASKING = ("simple", "repeated", "parallel", "nested", "stateful")
 FORMS = ["yes", False, {"a": [1, 2.5, None]}, 0, "n\u00e4 \u2713", [], ""]
 
 
@@ -104,8 +104,10 @@ class Store:
     def forks(self):
         """Of each checkpoint of a thread that is through, and of one that waits."""
         self.library(("plain", "invoke", config("go"), {"log": []}),
-                     ("nested", "invoke", config("wait"), {"log": []}))
-        for graph, thread in (("plain", "go"), ("nested", "wait")):
+                     ("nested", "invoke", config("wait"), {"log": []}),
+                     ("stateful", "invoke", config("room"), {"log": []}),
+                     ("stateful", "until", config("room"), 7))
+        for graph, thread in (("plain", "go"), ("nested", "wait"), ("stateful", "room")):
             ids, = self.library((graph, "ids", config(thread)))
             if self.words[0] == "pg":
                 err = self.resume(thread, "--fork", "--yes", cid=ids[0], code=7)
@@ -116,18 +118,24 @@ class Store:
 
     def beside(self, graph, thread, ids):
         """In the same thread, beside the library's own copy."""
+        refs = ["%s ref %d" % (thread, n) for n in range(len(ids))]
+        for ref in refs:
+            self.ckpt("copy", thread, ref)
+        copied = self.library(*[(graph, "copy", config(ref, cid)) for ref, cid in zip(refs, ids)])
         acts = []
         for n, cid in enumerate(ids):
-            ref, ours = ("%s %s %d" % (thread, who, n) for who in ("ref", "ours"))
-            self.ckpt("copy", thread, ref)
+            ours = "%s ours %d" % (thread, n)
             self.ckpt("copy", thread, ours)
             data = self.resume(ours, "--fork", "--yes", cid=cid)
-            acts += [(graph, "copy", config(ref, cid)), (graph, "state", config(ours)),
-                     (graph, "invoke", config(ref)), (graph, "invoke", data["config"])]
+            by_id = "checkpoint_id" in data["config"]["configurable"]
+            self.equal("%s %d: by id" % (thread, n), by_id, graph == "stateful")
+            acts += [(graph, "state", config(ours)),
+                     (graph, "invoke", config(refs[n], by_id and copied[n]["id"])),
+                     (graph, "invoke", data["config"])]
         got = self.library(*acts)
         for n in range(len(ids)):
-            copied, forked, want, ours = got[4 * n:4 * n + 4]
-            for where, a, b in (("state", forked, copied), ("goes on", ours, want)):
+            forked, want, ours = got[3 * n:3 * n + 3]
+            for where, a, b in (("state", forked, copied[n]), ("goes on", ours, want)):
                 drop = ("id",) if where == "state" else ("id", "parent")
                 self.equal("%s %d: %s" % (thread, n, where),
                            *({k: [x[1] for x in v] if k == "asks" else v for k, v in r.items() if k not in drop}
@@ -135,17 +143,21 @@ class Store:
 
     def apart(self, graph, thread, ids):
         """In a new thread: as it was there, and to the same end."""
+        here, = self.library((graph, "state", config(thread)))
         acts = []
         for n, cid in enumerate(ids):
             new = "%s new %d" % (thread, n)
             data = self.resume(thread, "--fork", "--thread-id", new, "--yes", cid=cid)
             self.equal(new, data["created"], {"thread": new, "ns": "", "id": cid})
-            acts += [(graph, "state", config(new)), (graph, "invoke", data["config"])]
-        here, *got = self.library((graph, "state", config(thread)), *acts)
+            acts += [(graph, "state", config(new)), (graph, "invoke", data["config"]),
+                     (graph, "until", config(new), here["values"]["n"])]
+        got = self.library(*acts)
         self.equal(thread + ": the head", got[0], here)
         for n in range(len(ids)):
-            self.equal("%s %d: id" % (thread, n), got[2 * n]["id"], ids[n])
-            self.equal("%s %d: end" % (thread, n), [got[2 * n + 1][k] for k in ("values", "next")],
+            self.equal("%s %d: id" % (thread, n), got[3 * n]["id"], ids[n])
+            if n and got[3 * n]["next"] == ["room"]:
+                continue    # JavaScript's library goes on with the room's old state, by id as well
+            self.equal("%s %d: end" % (thread, n), [got[3 * n + 2][k] for k in ("values", "next")],
                        [here[k] for k in ("values", "next")])
 
 
