@@ -111,7 +111,9 @@ static int put_text(struct resume *r)
 	text_safe(&b, r->key.ns, 0);
 	ckpt_buf_puts(&b, "\nat     ");
 	text_safe(&b, r->key.id, 0);
-	ckpt_buf_puts(&b, r->tasks->head ? "  (newest)\n" : "\n");
+	ckpt_buf_puts(&b, r->created       ? "  (new)\n"
+			  : r->tasks->head ? "  (newest)\n"
+					   : "\n");
 	if (r->heads > 1)
 		ckpt_buf_addf(&b,
 				"heads  %zu branches end in this thread, see 'ckpt "
