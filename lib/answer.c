@@ -173,10 +173,9 @@ static int look(struct ckpt_answer *a, struct ckpt_store *s)
 /* The answer in the thread's language. */
 static int encode(struct ckpt_answer *a, struct ckpt_buf *to, struct ckpt_view json)
 {
-	struct ckpt_buf counts = { 0 };
+	struct ckpt_buf counts = { 0 }, packed = { 0 };
 	struct reader *r = malloc(sizeof(*r));
 	struct pack pack = { .reader = r, .counts = &counts };
-	struct ckpt_buf packed = { 0 };
 	bool good = r && pack_json(&pack, &packed, json, false);
 
 	if (!good && (!r || !pack.why))
@@ -335,8 +334,7 @@ static int remove_row(struct edit *e, const struct ckpt_key *at, struct ckpt_vie
 	args[3] = sql_key_cell(task, false);
 	n = edit_exec(e,
 			"DELETE FROM {writes} WHERE thread_id = $1 AND checkpoint_ns = "
-			"$2 "
-			"AND checkpoint_id = $3 AND task_id = $4 AND channel = "
+			"$2 AND checkpoint_id = $3 AND task_id = $4 AND channel = "
 			"'__resume__'",
 			args, 4);
 	return n < 0 ? n : 0;
@@ -482,6 +480,8 @@ static int change(struct ckpt_answer *a, struct edit *e)
 			rc = remove_row(e, &q->at, q->task);
 		rc = rc < 0 ? rc : add_row(a, e, q);
 	}
+	/* a server's writers do not wait for us */
+	rc = rc < 0 ? rc : course_unchanged(e, &a->at, a->at.id);
 	return rc < 0 ? rc : edit_commit(e);
 }
 

@@ -338,6 +338,10 @@ static int change(struct ckpt_fork *f, struct edit *e, char id[static ID_SIZE])
 
 	if (rc == 0)
 		rc = f->want.to.p ? copy_rows(e, &want, &rows) : add_sibling(f, e, id);
+	/* a server's writers do not wait for us: who came in between is seen by now */
+	if (rc >= 0)
+		rc = course_unchanged(e, &f->want.at,
+				f->want.to.p ? f->about.head : ckpt_view_of(id));
 	return rc < 0 ? rc : edit_commit(e);
 }
 
