@@ -185,20 +185,23 @@ static bool bit_of(const struct chains *ch, const struct pair *p, uint64_t *out)
 	return true;
 }
 
-/* The channels that are stored at the node. */
-static uint64_t stored_at(const struct chains *ch, const struct node *n)
+/* The channels whose chain ends well at the node: they are stored there, or had no value yet. */
+static uint64_t ends_at(const struct chains *ch, const struct node *n)
 {
 	const struct space *s = &ch->c->space;
-	uint64_t all = 0, bit;
+	uint64_t stored = 0, known = 0, bit;
 
 	for (uint32_t i = 0; i < n->nentries; i++) {
 		const struct entry *e = &s->entries[n->entry + i];
 		const struct pair *p = &s->pairs[e->pair];
 
-		if (bit_of(ch, p, &bit) && (e->flags & ENTRY_VALUE || has_blob(s, p)))
-			all |= bit;
+		if (!bit_of(ch, p, &bit))
+			continue;
+		known |= bit;
+		if (e->flags & ENTRY_VALUE || has_blob(s, p))
+			stored |= bit;
 	}
-	return all;
+	return n->nentries ? stored | ~known : 0;
 }
 
 /* From a node up to where it is known, and down again. */
@@ -219,7 +222,7 @@ static void resolve(struct chains *ch, uint32_t from)
 		broken = n && s->nodes[ch->path[n - 1]].has_parent ? UINT64_MAX : 0;
 	while (n) {
 		at = ch->path[--n];
-		broken &= ~stored_at(ch, &s->nodes[at]);
+		broken &= ~ends_at(ch, &s->nodes[at]);
 		ch->broken[at] = broken;
 		ch->state[at] = 2;
 	}

@@ -14,9 +14,10 @@ import tempfile
 
 import prune_proof as proof                     # first: it makes tests/oracle importable
 import broken
+import prunegraphs
 import prunestores as stores
 
-POLICIES = 4
+POLICIES, THREADS = 4, 8
 
 
 def fixtures(seed):
@@ -30,8 +31,14 @@ def fixtures(seed):
             yield name, test
 
 
+def fresh(t, seed):
+    with tempfile.TemporaryDirectory(prefix="ckpt-prune-") as folder:
+        prunegraphs.test(t, stores.Lite(os.path.join(folder, "store.db")), seed, THREADS)
+
+
 def tests(seed):
     yield from fixtures(seed)
+    yield "fresh, seed " + seed, lambda t: fresh(t, seed)
 
 
 def main(seed):
