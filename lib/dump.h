@@ -108,7 +108,8 @@ struct dump_row {
 	int64_t idx;
 	uint32_t thread, ns, id; /* names; order of names is order of these numbers */
 	uint32_t major, minor;   /* writes: path, task; blobs: channel, version or NONE */
-	bool apart;              /* of PostgreSQL: values lie in blobs */
+	uint32_t line; /* its number, cut to 32 bits: what was written next lies next */
+	bool apart;    /* of PostgreSQL: values lie in blobs */
 	bool shallow;
 	bool send; /* a write to __pregel_tasks */
 };

@@ -168,6 +168,7 @@ static int take_row(struct pass *p, struct dump_line *l, int64_t at, size_t n)
 	}
 	r = &rows->v[rows->n++];
 	*r = (struct dump_row){ .at = at,
+		.line = (uint32_t)p->line,
 		.n = n,
 		.size = dump_size(&l->f[DUMP_BODY]),
 		.idx = l->f[DUMP_IDX].i,

@@ -291,7 +291,7 @@ int dump_fill_write(struct dump_step *s, const struct dump_row *row, bool bodies
 		.type = bytes(s, &line.f[DUMP_TYPE]),
 		.idx = row->idx,
 		.size = row->size,
-		.seq = row->apart ? 0 : row->at,
+		.seq = row->apart ? 0 : row->line,
 	};
 	if (bodies)
 		out->body = bytes(s, &line.f[DUMP_BODY]);

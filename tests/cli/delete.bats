@@ -101,7 +101,6 @@ answer() { python3 "$BATS_TEST_DIRNAME/answer.py" "$@"; }
 
 @test "runs: their checkpoints go in all namespaces, what others need stays and is told" {
 	use py-delta
-	cp "$FIXTURES/py-delta/store.db-wal" "$store-wal"
 	# of each thread and namespace the newest is of a run of its own
 	sqlite3 "$store" "UPDATE checkpoints SET metadata = CAST(json_set(metadata, '\$.run_id',
 		CASE WHEN checkpoint_id < (SELECT max(checkpoint_id) FROM checkpoints c WHERE
