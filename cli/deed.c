@@ -99,6 +99,8 @@ static int carry_out(struct deed *d, const char *name)
 				(long long)d->out->plan.checkpoints);
 	if (*d->out->done.vacuum_why)
 		cli_note(d->cli, "vacuum: %s", d->out->done.vacuum_why);
+	else if (*d->out->done.vacuum_how && d->cli->g.verbose)
+		cli_note(d->cli, "vacuum: %s", d->out->done.vacuum_how);
 	measure(d, name);
 	return rc;
 }

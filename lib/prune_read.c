@@ -392,11 +392,37 @@ static int find_caller(struct ckpt_prune *p, size_t at)
 	return rc < 0 ? rc : 0;
 }
 
+/* Do the answers beside the questions of a head wait to be taken, or are they of questions before
+ * these? Few heads have any: each is read by itself. What cannot be told counts as waiting. */
+static int find_staged(struct ckpt_prune *p, struct fact *f)
+{
+	struct ckpt_pick pick = {
+		.key = p->t.keys[f->space], .depth = CKPT_VALUES, .writes = true
+	};
+	struct ckpt_tasks *tasks = NULL;
+	struct ckpt_checkpoint c;
+	struct ckpt_scan *scan;
+	int rc;
+
+	pick.key.id = f->id;
+	pick.key.blob |= f->blob ? CKPT_BLOB_ID : 0;
+	rc = ckpt_scan_one(&scan, p->store, &pick, &c);
+	if (rc > 0)
+		rc = ckpt_tasks_load(
+				&tasks, p->store, &c, CKPT_TASKS_HEAD | CKPT_TASKS_BRIEF);
+	if (rc >= 0 && tasks)
+		f->answered = tasks->status != CKPT_INTERRUPTED;
+	ckpt_tasks_free(tasks);
+	ckpt_scan_close(scan);
+	return rc < 0 ? rc : 0;
+}
+
 /* Interrupts count where nothing came after them. */
-static void mark_heads(struct ckpt_prune *p)
+static int mark_heads(struct ckpt_prune *p)
 {
 	struct thread *t = &p->t;
 	size_t n = t->plan.nfacts;
+	int rc = 0;
 
 	for (size_t i = 0; i < n; i++) {
 		size_t parent = t->plan.facts[i].parent;
@@ -404,12 +430,15 @@ static void mark_heads(struct ckpt_prune *p)
 		if (parent != SIZE_MAX && parent != i && counts(p, i))
 			t->facts[parent].asks = false;
 	}
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < n && rc == 0; i++) {
+		if (t->facts[i].asks && t->facts[i].answered)
+			rc = find_staged(p, &t->facts[i]);
 		if (t->facts[i].asks)
 			t->plan.facts[i].flags |=
 					t->facts[i].answered ? PLAN_ASKS | PLAN_ANSWERED
 							     : PLAN_ASKS;
 	}
+	return rc;
 }
 
 int prune_thread_ready(struct ckpt_prune *p)
@@ -425,7 +454,7 @@ int prune_thread_ready(struct ckpt_prune *p)
 		if (p->policy.whole && t->selected)
 			t->plan.facts[i].flags |= PLAN_SELECTED;
 	}
-	mark_heads(p);
+	rc = mark_heads(p);
 	for (size_t i = 0; i < t->plan.nspaces && rc == 0; i++) {
 		hashes_sort(&t->spaces[i].written);
 		rc = find_newest(p, i);

@@ -11,6 +11,7 @@ struct run {
 	const struct ckpt_prune_how *how;
 	struct ckpt_error *err;
 	bool rewritten; /* no room is left to give back */
+	char why[200];  /* … why it is not */
 };
 
 static int on_batch(void *arg, int64_t done, int64_t all)
@@ -32,21 +33,63 @@ static void on_moved(void *arg, const struct ckpt_key *key)
 		r->how->moved(r->how->arg, key);
 }
 
+/* Writing what stays anew costs by its rows, deleting by those that go: at half and half the
+ * latter is quicker, also with a vacuum after it. */
+static bool goes_mostly(struct ckpt_prune *p, struct edit *e)
+{
+	struct ckpt_buf sql = { 0 };
+	struct cell all = { 0 };
+	struct cursor *cur;
+
+	edit_text(&sql, e, "SELECT count(*) FROM {checkpoints}");
+	ckpt_buf_add(&sql, "", 1);
+	if (!sql.failed && sql_query(&cur, e->sql, sql.p, NULL, 0) == 0) {
+		sql_next(cur, &all, 1);
+		sql_done(cur);
+	}
+	ckpt_buf_free(&sql);
+	return (int64_t)doomed_count(p->doomed) * 4 >= all.i * 3;
+}
+
+/* How the room was given back, for those who want to know. */
+static void tell_how(struct ckpt_prune_done *out, const struct vacuum_sum *sum,
+		const char *why)
+{
+	static const char *const ways[] = { [VACUUM_STEPS] = "given back page by page",
+		[VACUUM_WHOLE] = "vacuumed as a whole",
+		[VACUUM_REWRITE] = "what stays was written anew" };
+
+	if (sum->way != VACUUM_NONE)
+		snprintf(out->vacuum_how, sizeof(out->vacuum_how), "%s%s%s",
+				ways[sum->way], *why ? "; not written anew: " : "", why);
+}
+
 /* Drop, and give the room back: at once where that is cheaper. */
 static int drop(struct ckpt_prune *p, struct edit *e, struct run *r,
 		struct ckpt_prune_done *out)
 {
-	const struct drop_how how = { .secure = r->how->secure,
+	const struct drop_how how = {
+		.patience = r->config->lock_wait > 0 ? r->config->lock_wait : 1,
+		.secure = r->how->secure,
 		.progress = on_batch,
 		.moved = on_moved,
-		.arg = r };
+		.arg = r
+	};
 	struct vacuum_sum room = { 0 };
 	struct drop_sum sum = { 0 };
 	int rc = 0;
 
-	if (r->how->vacuum == CKPT_VACUUM_FULL && !e->server)
+	if (r->how->vacuum == CKPT_VACUUM_FULL && !e->server && !goes_mostly(p, e))
+		snprintf(r->why, sizeof(r->why), "much of it stays");
+	else if (r->how->vacuum == CKPT_VACUUM_FULL && !e->server)
 		rc = rewrite_run_sqlite(e, p->doomed, &how, &sum, &room);
 	r->rewritten = rc > 0;
+	if (r->rewritten)
+		tell_how(out, &room, "");
+	else if (*room.why)
+		snprintf(r->why, sizeof(r->why), "%s", room.why);
+	if (rc == 0 && e->err->code)
+		rc = e->err->code;
 	if (rc == 0)
 		rc = drop_run(e, p->doomed, &how, &sum);
 	out->checkpoints = sum.checkpoints;
@@ -73,6 +116,7 @@ static int vacuum(struct edit *e, struct run *r, struct ckpt_prune_done *out)
 	struct vacuum_sum sum = { 0 };
 	int rc = vacuum_run(e, &how, &sum);
 
+	tell_how(out, &sum, r->why);
 	if (sum.way == VACUUM_NONE)
 		snprintf(out->vacuum_why, sizeof(out->vacuum_why), "%s", sum.why);
 	return rc;
@@ -85,7 +129,7 @@ int ckpt_prune_run(struct ckpt_prune *p, const char *name,
 	const struct edit_want want = {
 		.verb = "prune", .shard = how->shard, .shards = how->shards
 	};
-	struct run r = { config, how, err, false };
+	struct run r = { .config = config, .how = how, .err = err };
 	struct edit *e;
 	int rc = edit_open(&e, name, config, &want, err);
 
