@@ -391,9 +391,10 @@ const struct cmd cmd_migrate = {
 	.complete = COMPLETE_FILE,
 	.needs_store = true,
 	.first_is_store = true,
-	.examples = "  ckpt migrate agent.db archive.db --dry-run   can all of it be "
+	.examples = "  ckpt migrate agent.db archive.db --dry-run    can all of it be "
 		    "carried?\n"
-		    "  ckpt migrate agent.db archive.db             copy, compare\n"
-		    "  ckpt migrate agent.db new.db --keep-last 20  only what is alive\n",
+		    "  ckpt migrate agent.db archive.db              copy, compare\n"
+		    "  ckpt migrate agent.db new.db --keep-last 20   only what is "
+	            "alive\n",
 	.run = run,
 };
