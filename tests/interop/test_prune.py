@@ -6,14 +6,19 @@ random policies. TAP; run with the Python of build/venv.
 Belongs here: SQLite's stores. What must hold is prune_proof.py's; test_prune_pg.py does the same on
 PostgreSQL.
 """
+import contextlib
 import logging
 import os
 import pathlib
+import sqlite3
+import subprocess
 import sys
 import tempfile
+import time
 
 import prune_proof as proof                     # first: it makes tests/oracle importable
 import broken
+import common
 import prunegraphs
 import prunestores as stores
 
@@ -36,7 +41,36 @@ def fresh(t, seed):
         prunegraphs.test(t, stores.Lite(os.path.join(folder, "store.db")), seed, THREADS)
 
 
+def start(path, *more):
+    return subprocess.Popen([common.CKPT, "prune", "--keep-last", "1", *proof.NOW, "--yes", *more, "-s", path],
+                            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+
+
+def one_at_a_time(t):
+    """Of 50 one works, the others name it; killed, it is in nobody's way."""
+    with contextlib.closing(sqlite3.connect(broken.copied(stores.FIXTURES / "py-hitl" / "store.db"),
+                                            isolation_level=None)) as db:
+        path = db.execute("PRAGMA database_list").fetchone()[2]
+        for end in ("killed", "done"):
+            db.execute("BEGIN IMMEDIATE")
+            first = start(path, "--lock-wait", "90s")
+            while not os.path.exists(path + "-ckpt") or not os.path.getsize(path + "-ckpt"):
+                time.sleep(0.02)
+            others = [start(path, "--lock-wait", "0") for _ in range(49)]
+            said = [(p.communicate()[1], p.returncode) for p in others]
+            t.equal(end + ": exit codes", [code for _, code in said], [6] * 49)
+            named = sum("process %d on " % first.pid in x for x, _ in said)
+            t.add("named", named)       # a few meet SQLite's lock first, which says no names
+            t.equal(end + ": mostly named", named >= 30 or named, True)
+            if end == "killed":
+                first.kill()
+            db.execute("ROLLBACK")
+            first.communicate()
+            t.equal(end + ": the first", first.returncode, -9 if end == "killed" else 0)
+
+
 def tests(seed):
+    yield "one at a time", one_at_a_time
     yield from fixtures(seed)
     yield "fresh, seed " + seed, lambda t: fresh(t, seed)
 
