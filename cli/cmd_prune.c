@@ -301,11 +301,12 @@ const struct cmd cmd_prune = {
 	.opts = opts,
 	.size = sizeof(struct prune_opts),
 	.needs_store = true,
-	.examples = "  ckpt prune --keep-last 20 --dry-run            see what would go, "
+	.examples = "  ckpt prune --keep-last 20 --dry-run             see what would "
+	            "go, "
 		    "and why\n"
-		    "  ckpt prune --older-than 30d --archive a.db     keep a restorable "
+		    "  ckpt prune --older-than 30d --archive a.db -y   keep a restorable "
 		    "copy\n"
-		    "  ckpt prune --delete-threads --idle 90d --yes   unattended, whole "
+		    "  ckpt prune --delete-threads --idle 90d --yes    unattended, whole "
 		    "threads\n",
 	.run = run,
 };

@@ -203,12 +203,13 @@ const struct cmd cmd_resume = {
 	.complete = COMPLETE_CHECKPOINT,
 	.needs_store = true,
 	.runs = true,
-	.examples = "  ckpt resume chat-1                     status, what waits, the "
+	.examples = "  ckpt resume chat-1                      status, what waits, the "
 		    "config\n"
-		    "  ckpt resume chat-1 --json              the same, for jq\n"
-		    "  ckpt resume chat-1 -- env              run a command that goes on "
+		    "  ckpt resume chat-1 --json               the same, for jq\n"
+		    "  ckpt resume chat-1 -- env               run a command that goes "
+	            "on "
 		    "with it\n"
-		    "  ckpt resume chat-1~1 --fork --dry-run  could a branch begin "
+		    "  ckpt resume chat-1~1 --fork --dry-run   could a branch begin "
 		    "there?\n",
 	.run = run,
 };

@@ -151,13 +151,10 @@ static int refuse_standby(struct edit *e)
 	return e->err->code;
 }
 
-/* A file is locked before its tables are looked at: who works on it may be in the middle. */
 static int open_locked(struct edit *e, const struct store_name *name,
 		const struct ckpt_config *config, const struct edit_want *want)
 {
 	if (row_key(&e->sql->base.crypt, config, e->err) < 0)
-		return e->err->code;
-	if (!e->server && edit_lock_file(&e->lock, name, want, e->err) < 0)
 		return e->err->code;
 	if (e->server && refuse_standby(e) < 0)
 		return e->err->code;
@@ -188,9 +185,11 @@ int edit_open(struct edit **out, const char *name, const struct ckpt_config *con
 	e->verb = want->verb;
 	if (store_resolve(&n, name, err) == 0) {
 		e->server = n.backend == &postgres_backend;
+		/* a file is locked before it is opened: who works on it may be in the middle */
 		if (!e->server && n.backend != &sqlite_backend) {
 			refuse_archive(err, n.shown);
-		} else if (sql_open_bare(&e->sql, &n, config, SQL_WRITE, err) == 0) {
+		} else if ((e->server || edit_lock_file(&e->lock, &n, want, err) == 0) &&
+				sql_open_bare(&e->sql, &n, config, SQL_WRITE, err) == 0) {
 			open_locked(e, &n, config, want);
 		}
 	}

@@ -99,12 +99,12 @@ load helper
 # Each line of a command's examples, as somebody would type it, on a store that has chat-1 and has
 # a copy. Where nothing is wrong or different, nothing is said.
 @test "the examples of -h do what they say" {
-	use py-basic
-	export CKPT_STORE=$store
-	cp "$store" agent.db
-	cp "$store" backup.db
 	local name line words n=0
 	for name in $("$CKPT" -h | sed -n '/^Commands/,/^$/s/^  \([a-z-]*\) .*/\1/p'); do
+		use py-basic
+		export CKPT_STORE=$store
+		cp "$store" agent.db
+		cp "$store" backup.db
 		while IFS= read -r line; do
 			line=${line#  ckpt }
 			line=${line%%   *}

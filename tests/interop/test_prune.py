@@ -46,6 +46,12 @@ def start(path, *more):
                             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
 
 
+def signed(lock, pid):
+    """Does the lock say that this process holds it? A killed one leaves its name there."""
+    with contextlib.suppress(FileNotFoundError), open(lock, encoding="utf-8") as f:
+        return "process %d on " % pid in f.read()
+
+
 def one_at_a_time(t):
     """Of 50 one works, the others name it; killed, it is in nobody's way."""
     with contextlib.closing(sqlite3.connect(broken.copied(stores.FIXTURES / "py-hitl" / "store.db"),
@@ -54,14 +60,14 @@ def one_at_a_time(t):
         for end in ("killed", "done"):
             db.execute("BEGIN IMMEDIATE")
             first = start(path, "--lock-wait", "90s")
-            while not os.path.exists(path + "-ckpt") or not os.path.getsize(path + "-ckpt"):
+            while not signed(path + "-ckpt", first.pid):
                 time.sleep(0.02)
             others = [start(path, "--lock-wait", "0") for _ in range(49)]
             said = [(p.communicate()[1], p.returncode) for p in others]
             t.equal(end + ": exit codes", [code for _, code in said], [6] * 49)
-            named = sum("process %d on " % first.pid in x for x, _ in said)
-            t.add("named", named)       # a few meet SQLite's lock first, which says no names
-            t.equal(end + ": mostly named", named >= 30 or named, True)
+            # many who open it to read at once meet SQLite's own short locks, and wait for none
+            t.equal(end + ": why", [x for x, _ in said if "process %d on " % first.pid not in x and
+                                    "cannot open store" not in x], [])
             if end == "killed":
                 first.kill()
             db.execute("ROLLBACK")
