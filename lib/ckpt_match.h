@@ -20,6 +20,7 @@ struct ckpt_difference {
 
 struct ckpt_match_how {
 	struct ckpt_view thread; /* only this one; NULL: all */
+	bool blob;               /* … which SQLite keeps as BLOB */
 	/* True: leave out /metadata/KEY, /checkpoint/MEMBER, /values/CHANNEL, /writes/CHANNEL; or
 	   NULL. "/checkpoint" and "/metadata" stand for those that cannot be looked into. */
 	bool (*mask)(void *arg, const char *pointer);

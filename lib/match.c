@@ -145,9 +145,10 @@ static int next_checkpoint(struct side *s)
 
 static int open_side(struct side *s, const struct ckpt_match_how *how, bool all)
 {
-	struct ckpt_pick pick = {
-		.key.thread = how->thread, .depth = CKPT_VALUES, .writes = true
-	};
+	struct ckpt_pick pick = { .key.thread = how->thread,
+		.key.blob = how->blob ? CKPT_BLOB_THREAD : 0,
+		.depth = CKPT_VALUES,
+		.writes = true };
 	int rc = all ? ckpt_scan_open(&s->scan, s->store, &pick)
 	             : subset_open(&s->subset, s->store, &pick, how->wanted, how->arg);
 
@@ -292,6 +293,7 @@ static int next_blob(struct side *s)
 static int open_blobs(struct ckpt_match *m)
 {
 	struct ckpt_pick pick = { .key.thread = m->work.how.thread,
+		.key.blob = m->work.how.blob ? CKPT_BLOB_THREAD : 0,
 		.depth = CKPT_VALUES,
 		.rows = CKPT_STRAY_BLOBS };
 	int rc;

@@ -182,6 +182,7 @@ static int differs(struct migrate *m, const struct ckpt_difference *d)
 static int compare_thread(struct migrate *m, struct ckpt_store *target, struct planned *t)
 {
 	const struct ckpt_match_how how = { .thread = t->thread.thread,
+		.blob = t->thread.blob & CKPT_BLOB_THREAD,
 		.wanted = m->how->by_key ? m->how->wanted : NULL,
 		.arg = m->how->arg,
 		.migrated = true };

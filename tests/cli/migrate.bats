@@ -250,3 +250,15 @@ END
 	[ "$status" -eq 3 ]
 	diff <(rows "$db") <(rows new.db)
 }
+
+@test "a thread whose id is kept as BLOB: what the target lost is copied again" {
+	sqlite3 "$db" "UPDATE checkpoints SET thread_id = CAST(thread_id AS BLOB) WHERE thread_id = 'chat-1';
+		UPDATE writes SET thread_id = CAST(thread_id AS BLOB) WHERE thread_id = 'chat-1'"
+	ckpt migrate "$db" new.db
+	sqlite3 new.db "DELETE FROM checkpoints WHERE rowid IN (SELECT rowid FROM checkpoints
+		WHERE typeof(thread_id) = 'blob' LIMIT 2)"
+	apart ckpt migrate "$db" new.db --json
+	[ "$status" -eq 0 ]
+	[ "$(jq .summary.checkpoints <<<"$stdout")" = 2 ]
+	diff <(rows "$db") <(rows new.db)
+}
