@@ -252,8 +252,8 @@ END
 }
 
 @test "a thread whose id is kept as BLOB: what the target lost is copied again" {
-	sqlite3 "$db" "UPDATE checkpoints SET thread_id = CAST(thread_id AS BLOB) WHERE thread_id = 'chat-1';
-		UPDATE writes SET thread_id = CAST(thread_id AS BLOB) WHERE thread_id = 'chat-1'"
+	sqlite3 "$db" "UPDATE checkpoints SET thread_id = CAST(thread_id AS BLOB) WHERE thread_id = 'finished';
+		UPDATE writes SET thread_id = CAST(thread_id AS BLOB) WHERE thread_id = 'finished'"
 	ckpt migrate "$db" new.db
 	sqlite3 new.db "DELETE FROM checkpoints WHERE rowid IN (SELECT rowid FROM checkpoints
 		WHERE typeof(thread_id) = 'blob' LIMIT 2)"
