@@ -228,7 +228,7 @@ static void put_later(struct report *r)
 
 int report_plan(struct report *r, const struct ckpt_prune_sum *sum)
 {
-	if (r->form == FORM_PORCELAIN)
+	if (r->form == FORM_PORCELAIN && *sum->id)
 		cli_note(r->cli, "plan %s", sum->id);
 	if (r->form != FORM_JSON)
 		return 0;

@@ -218,6 +218,21 @@ static const struct target_ops dump_ops = {
 	.close = dump_close,
 };
 
+/* Is there nothing of this name, or what a run of ours that did not come to its end left? */
+static bool may_replace(const char *path)
+{
+	static const char head[] = "{\"ckpt\":\"dump\"";
+	char text[sizeof(head) - 1];
+	int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	ssize_t n;
+
+	if (fd < 0)
+		return errno == ENOENT;
+	n = read(fd, text, sizeof(text));
+	close(fd);
+	return n >= 0 && memcmp(text, head, (size_t)n) == 0;
+}
+
 int dump_target_open(struct target **out, const struct store_name *name,
 		const struct target_config *config, struct ckpt_error *err)
 {
@@ -239,8 +254,14 @@ int dump_target_open(struct target **out, const struct store_name *name,
 	} else if (strcmp(t->name, "-") == 0) {
 		ckpt_fail(err, CKPT_EUSAGE,
 				"an archive is written to a file, not to a pipe");
+	} else if (!may_replace(t->part)) {
+		ckpt_fail(err, CKPT_EREFUSED,
+				"'%s', where the archive would grow, is there and is no "
+				"archive",
+				t->part);
+		t->part[0] = '\0'; /* not ours to take away */
 	} else {
-		unlink(t->part); /* of a run that did not come to its end */
+		unlink(t->part);
 		t->fd = open(t->part,
 				O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
 				0600);
