@@ -85,8 +85,9 @@ struct cli {
 	bool no_options;         /* "--" was given before the first argument */
 	char *const *words;      /* the whole command line, passwords and all */
 	int nwords;
-	const char *const *command; /* the words behind "--", of a command that runs them */
-	uint64_t core_limit; /* the soft limit of core files we were started with */
+	const char *const
+			*command; /* the words behind "--", of a command that runs them */
+	uint64_t core_limit;      /* the soft limit of core files we were started with */
 };
 
 struct cmd {
@@ -99,7 +100,7 @@ struct cmd {
 	enum opt_complete complete; /* what a positional is */
 	bool needs_store;           /* open cli->store before run, close it after */
 	bool first_is_store;        /* which the first argument names */
-	bool runs; /* words behind "--" are another program's */
+	bool runs;                  /* words behind "--" are another program's */
 	bool hidden;
 	bool pages;           /* long text goes to the pager on a terminal */
 	const char *examples; /* lines "  ckpt list   what it does"; run by the tests */

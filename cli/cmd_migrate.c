@@ -395,6 +395,6 @@ const struct cmd cmd_migrate = {
 		    "carried?\n"
 		    "  ckpt migrate agent.db archive.db              copy, compare\n"
 		    "  ckpt migrate agent.db new.db --keep-last 20   only what is "
-	            "alive\n",
+		    "alive\n",
 	.run = run,
 };

@@ -302,7 +302,7 @@ const struct cmd cmd_prune = {
 	.size = sizeof(struct prune_opts),
 	.needs_store = true,
 	.examples = "  ckpt prune --keep-last 20 --dry-run             see what would "
-	            "go, "
+		    "go, "
 		    "and why\n"
 		    "  ckpt prune --older-than 30d --archive a.db -y   keep a restorable "
 		    "copy\n"

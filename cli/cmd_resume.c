@@ -207,7 +207,7 @@ const struct cmd cmd_resume = {
 		    "config\n"
 		    "  ckpt resume chat-1 --json               the same, for jq\n"
 		    "  ckpt resume chat-1 -- env               run a command that goes "
-	            "on "
+		    "on "
 		    "with it\n"
 		    "  ckpt resume chat-1~1 --fork --dry-run   could a branch begin "
 		    "there?\n",

@@ -76,8 +76,8 @@ enum ckpt_depth {   /* how deep a scan reads; each includes those above it */
 struct ckpt_checkpoint {
 	struct ckpt_key key;    /* HEADS, SPANS: id is the greatest of its namespace */
 	struct ckpt_view first; /* SPANS: the smallest id */
-	int64_t row; /* pick.locate: where SQLite finds it (rowid); -1: elsewhere */
-	int64_t count;          /* SPANS: checkpoints in this thread and namespace */
+	int64_t row;   /* pick.locate: where SQLite finds it (rowid); -1: elsewhere */
+	int64_t count; /* SPANS: checkpoints in this thread and namespace */
 
 	struct ckpt_view parent; /* LINKS; NULL for a root */
 	struct ckpt_view
@@ -210,8 +210,8 @@ struct ckpt_pick {
 	bool bare; /* STORED, WRITE_ROWS and BLOB_ROWS with VALUES: only what takes room is wanted.
 	              Keys, parents, times, tasks, skeletons and versions may be left out, but not
 	              channels, nor sizes: those of the values as they were stored */
-	bool writes; /* pending writes too; their bodies only with VALUES */
-	bool sizes;  /* sizes too; PostgreSQL has to unpack rows for them */
+	bool writes;    /* pending writes too; their bodies only with VALUES */
+	bool sizes;     /* sizes too; PostgreSQL has to unpack rows for them */
 	bool own_sizes; /* … but not of blobs, which have to be looked for in all rows */
 	bool terse; /* LINKS: of writes and BLOB_ROWS only what there is and how large. Types, paths,
 	               indexes and the order of writes may be left out; blobs of a namespace come in

@@ -28,7 +28,7 @@ size_t doomed_count(const struct doomed *);
 /* From the first one again. Reading may be done many times, adding only before. */
 int doomed_rewind(struct doomed *);
 int doomed_next(struct doomed *, struct doomed_item *out); /* 1, 0 at the end, < 0 */
-struct doomed_mark { /* a place between two items */
+struct doomed_mark {                                       /* a place between two items */
 	int64_t at, space;
 };
 struct doomed_mark doomed_here(const struct doomed *); /* before what comes next */

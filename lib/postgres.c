@@ -16,7 +16,7 @@
 
 #define BATCH_BYTES ((size_t)2 << 20)
 #define BATCH_ROWS 16384
-#define AHEAD_AFTER 3                 /* batches; who reads less wants no more */
+#define AHEAD_AFTER 3   /* batches; who reads less wants no more */
 #define TURN_BYTES 8192 /* of rows between two looks at the socket */
 
 struct pg_cursor {

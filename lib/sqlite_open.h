@@ -41,7 +41,8 @@ struct sqlite_conn {
 			[SQLITE_IDLE]; /* statements to use again: a scan repeats a few */
 	unsigned next_idle;
 	bool opening;
-	struct ckpt_config config; /* written to: who is told, or stops it, while it waits */
+	struct ckpt_config
+			config; /* written to: who is told, or stops it, while it waits */
 };
 
 static inline struct sqlite_conn *sqlite_conn_of(struct conn *c)
