@@ -36,10 +36,20 @@ def asked(state):
                       for t in state.tasks]}
 
 
+def hidden(graph, tuples):
+    """Nodes that wait for a join which nothing in the thread names."""
+    met = {k for x in tuples for k in x.checkpoint["channel_versions"]}
+    met |= {w[1] for x in tuples for w in x.pending_writes}
+    return [name for name, node in getattr(graph, "nodes", {}).items()
+            if any(c.startswith("join:") and c not in met for c in node.triggers)]
+
+
 def oracle_of(saver, graph, thread):
     """get_state of every checkpoint, and of each namespace without an id."""
     spaces, silent = {}, 0
-    for tup in list(saver.list({"configurable": {"thread_id": thread}})):
+    tuples = list(saver.list({"configurable": {"thread_id": thread}}))
+    nodes = hidden(graph, tuples)
+    for tup in tuples:
         c = tup.config["configurable"]
         ns, cid = c["checkpoint_ns"], c["checkpoint_id"]
         part = spaces.setdefault(ns, {"order": [], "checkpoints": {}})
@@ -50,6 +60,8 @@ def oracle_of(saver, graph, thread):
             if len(part["order"]) == 1:
                 part["latest"] = asked(graph.get_state({"configurable": at}))
             part["checkpoints"][cid] = asked(graph.get_state({"configurable": {**at, "checkpoint_id": cid}}))
+            for state in (part["latest"], part["checkpoints"][cid]):
+                state["hidden"] = [] if ns else nodes
         except Exception:       # namespaces the library itself cannot find again
             silent += 1
     return spaces, silent
