@@ -60,21 +60,10 @@ static void show(int fd, const struct ckpt_buf *text)
 	int tty = isatty(STDERR_FILENO)
 	                          ? STDERR_FILENO
 	                          : open("/dev/tty", O_WRONLY | O_CLOEXEC | O_NOCTTY);
-	const char *p = text->p;
-	size_t n = text->n;
 
 	if (tty < 0)
 		tty = fd;
-	while (n) {
-		ssize_t done = write(tty, p, n);
-
-		if (done < 0 && errno != EINTR)
-			break;
-		if (done > 0) {
-			p += done;
-			n -= (size_t)done;
-		}
-	}
+	out_write_all(tty, text->p, text->n); /* who cannot be asked cannot say yes */
 	if (tty != STDERR_FILENO && tty != fd)
 		close(tty);
 }

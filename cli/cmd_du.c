@@ -157,15 +157,6 @@ static int print_rows(struct du *d, int64_t live)
 
 /* ---- summary -------------------------------------------------------------------------------- */
 
-static void put_number(struct ckpt_buf *to, const char *name, int64_t n)
-{
-	ckpt_buf_addf(to, "%s\"%s\":", to->n ? "," : "", name);
-	if (n == CKPT_UNKNOWN)
-		ckpt_buf_puts(to, "null");
-	else
-		ckpt_buf_addf(to, "%lld", (long long)n);
-}
-
 static void put_line(struct ckpt_buf *to, const struct du *d, int64_t live,
 		const struct ckpt_space *room)
 {
@@ -202,10 +193,10 @@ static int summarize(struct du *d, int64_t live)
 
 	if (rc < 0)
 		return rc;
-	put_number(&members, "live_bytes", live);
-	put_number(&members, "file_bytes", room.file);
-	put_number(&members, "wal_bytes", room.wal);
-	put_number(&members, "reclaimable_bytes", room.reclaimable);
+	text_int_member(&members, "live_bytes", live);
+	text_int_member(&members, "file_bytes", room.file);
+	text_int_member(&members, "wal_bytes", room.wal);
+	text_int_member(&members, "reclaimable_bytes", room.reclaimable);
 	put_line(&line, d, live, &room);
 	rc = members.failed || line.failed
 	                     ? ckpt_fail(&d->cli->err, CKPT_ENOMEM, "out of memory")

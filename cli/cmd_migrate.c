@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "diff.h"
@@ -117,22 +116,14 @@ static bool on_wanted(void *arg, const struct ckpt_checkpoint *c)
 
 static int write_all(struct migrate *m)
 {
-	const char *p = m->line.p;
-	size_t left = m->line.n;
+	int why;
 
 	if (m->line.failed)
 		return ckpt_fail(&m->cli->err, CKPT_ENOMEM, "out of memory");
-	while (left) {
-		ssize_t n = write(m->quarantine, p, left);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return ckpt_fail(&m->cli->err, CKPT_EIO, "cannot write '%s': %s",
-					m->o->quarantine, strerror(errno));
-		p += n;
-		left -= (size_t)n;
-	}
+	why = out_write_all(m->quarantine, m->line.p, m->line.n);
+	if (why)
+		return ckpt_fail(&m->cli->err, CKPT_EIO, "cannot write '%s': %s",
+				m->o->quarantine, strerror(why));
 	m->line.n = 0;
 	return 0;
 }
@@ -162,14 +153,6 @@ static void on_progress(void *arg, const char *phase, int64_t done, int64_t all)
 }
 
 /* ---- the answer --------------------------------------------------------------------------------- */
-
-static int64_t monotonic_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 /* For people: on a terminal with the answer, else beside it. */
 static void tell(struct migrate *m, const char *what, const char *rest)
@@ -309,7 +292,7 @@ static int copy(struct migrate *m)
 		.arg = m,
 	};
 	struct ckpt_config config;
-	int64_t began = monotonic_ms();
+	int64_t began = ckpt_monotonic();
 	int rc;
 
 	cli_config(cli, &config);
@@ -318,7 +301,7 @@ static int copy(struct migrate *m)
 	if (close_quarantine(m) < 0)
 		rc = cli->err.code;
 	/* what was done is told, also where not all of it went well */
-	summary(m, monotonic_ms() - began);
+	summary(m, (ckpt_monotonic() - began) / 1000000);
 	if (rc >= 0 && !m->o->dry_run)
 		tell_uri(m, cli->args[1]);
 	return rc;

@@ -241,23 +241,15 @@ void outcome_line(struct ckpt_buf *to, const struct outcome *o)
 	put_room(to, o);
 }
 
-static void put_member(struct ckpt_buf *to, const char *name, int64_t v)
-{
-	ckpt_buf_addf(to, "%s\"%s\":", to->n ? "," : "", name);
-	if (v == CKPT_UNKNOWN)
-		ckpt_buf_puts(to, "null");
-	else
-		ckpt_buf_addf(to, "%lld", (long long)v);
-}
-
 void outcome_members(struct ckpt_buf *to, const struct outcome *o)
 {
-	put_member(to, "checkpoints", o->ran ? o->done.checkpoints : o->plan.checkpoints);
-	put_member(to, "writes", o->ran ? o->done.writes : o->plan.writes);
-	put_member(to, "blobs", o->ran ? o->done.blobs : o->plan.blobs);
-	put_member(to, "bytes", o->plan.bytes);
-	put_member(to, "threads_emptied", o->plan.threads_emptied);
-	put_member(to, "threads_skipped", o->plan.threads_skipped);
-	put_member(to, "file_bytes_before", o->before.file);
-	put_member(to, "file_bytes_after", o->after.file);
+	text_int_member(to, "checkpoints",
+			o->ran ? o->done.checkpoints : o->plan.checkpoints);
+	text_int_member(to, "writes", o->ran ? o->done.writes : o->plan.writes);
+	text_int_member(to, "blobs", o->ran ? o->done.blobs : o->plan.blobs);
+	text_int_member(to, "bytes", o->plan.bytes);
+	text_int_member(to, "threads_emptied", o->plan.threads_emptied);
+	text_int_member(to, "threads_skipped", o->plan.threads_skipped);
+	text_int_member(to, "file_bytes_before", o->before.file);
+	text_int_member(to, "file_bytes_after", o->after.file);
 }

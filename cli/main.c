@@ -78,19 +78,9 @@ static int graver(int a, int b)
 
 static void put_stderr(struct ckpt_buf *b)
 {
-	const char *p = b->p;
-	size_t n = b->failed ? 0 : b->n;
-
-	while (n) {
-		ssize_t done = write(STDERR_FILENO, p, n);
-
-		if (done < 0 && errno != EINTR)
-			break;
-		if (done > 0) {
-			p += done;
-			n -= (size_t)done;
-		}
-	}
+	if (!b->failed)
+		out_write_all(STDERR_FILENO, b->p,
+				b->n); /* there is nowhere to tell it */
 	ckpt_buf_free(b);
 }
 

@@ -67,6 +67,9 @@ int out_end(struct cli *, int failed);
 /* Forget everything spooled: the command is run again. */
 void out_discard(struct cli *);
 
+/* All of it to a descriptor; 0, or the errno of the write that failed. */
+int out_write_all(int fd, const char *p, size_t n);
+
 enum out_form { FORM_TEXT, FORM_PORCELAIN, FORM_JSON, FORM_NDJSON };
 enum out_form out_form_of(const struct cli *);
 bool out_is_terminal(const struct cli *); /* a person reads stdout (or CKPT_FORCE_TTY) */
@@ -84,6 +87,8 @@ size_t text_items(struct ckpt_view json); /* of an array or object; 0: it is nei
 const char *text_message_class(struct ckpt_view json, struct ckpt_view *content);
 /* Porcelain cell: \t \n \\ \xHH. */
 void text_porcelain(struct ckpt_buf *to, struct ckpt_view v);
+/* "key":n, or null for CKPT_UNKNOWN, with a comma before it unless it is the first member. */
+void text_int_member(struct ckpt_buf *to, const char *key, int64_t n);
 /* A JSON string plus, if its bytes are not UTF-8, the twin member ,"KEY_b64":"…". */
 void text_json_member(struct ckpt_buf *to, const char *key, struct ckpt_view v);
 

@@ -197,15 +197,6 @@ void policy_text(struct ckpt_buf *to, const struct ckpt_policy *p,
 	ckpt_buf_puts(to, "delta chains");
 }
 
-static void put_number(struct ckpt_buf *to, const char *name, int64_t v)
-{
-	ckpt_buf_addf(to, "%s\"%s\":", to->n && to->p[to->n - 1] != '{' ? "," : "", name);
-	if (v == CKPT_UNKNOWN)
-		ckpt_buf_puts(to, "null");
-	else
-		ckpt_buf_addf(to, "%lld", (long long)v);
-}
-
 static void put_seconds(struct ckpt_buf *to, const char *name, int64_t ns)
 {
 	ckpt_buf_addf(to, "%s\"%s\":", to->n && to->p[to->n - 1] != '{' ? "," : "", name);
@@ -239,7 +230,7 @@ void policy_json(struct ckpt_buf *to, const struct ckpt_policy *p,
 		if (rules[i].duration)
 			put_seconds(to, rules[i].name, *rules[i].value);
 		else
-			put_number(to, rules[i].name, *rules[i].value);
+			text_int_member(to, rules[i].name, *rules[i].value);
 	}
 	put_seconds(to, "min_age", p->min_age);
 	put_seconds(to, "active_within", p->active_within);

@@ -4,7 +4,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "progress.h"
@@ -12,17 +11,9 @@
 #define SECOND INT64_C(1000000000)
 #define BAR_WIDTH 20
 
-static int64_t monotonic(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * SECOND + t.tv_nsec;
-}
-
 void progress_start(struct progress *p, struct cli *cli, int how)
 {
-	*p = (struct progress){ .cli = cli, .started = monotonic() };
+	*p = (struct progress){ .cli = cli, .started = ckpt_monotonic() };
 	p->silent = how == PROGRESS_NONE || cli->g.quiet;
 	p->bar = how == PROGRESS_AUTO && isatty(STDERR_FILENO);
 	p->shown = p->started;
@@ -44,7 +35,7 @@ void progress_show(struct progress *p, const char *phase, int64_t done, int64_t 
 
 	if (p->silent)
 		return;
-	now = monotonic();
+	now = ckpt_monotonic();
 	if (p->phase != phase) {
 		wipe(p);
 		p->phase = phase;

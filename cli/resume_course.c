@@ -29,6 +29,16 @@ static int confirm(struct resume *r, const char *doing, const char *what)
 	return rc;
 }
 
+/* The store is closed, and the person has said yes. */
+static int agree(struct resume *r, const char *doing, const char *what)
+{
+	int rc;
+
+	resume_forget(r);
+	rc = cli_store_close(r->cli);
+	return rc < 0 ? rc : confirm(r, doing, what);
+}
+
 /* Where it stands after the change. */
 static int look_again(struct resume *r)
 {
@@ -65,9 +75,7 @@ static int make_branch(struct resume *r, struct ckpt_fork *fork)
 	struct ckpt_key made;
 	int rc;
 
-	resume_forget(r);
-	rc = cli_store_close(r->cli);
-	rc = rc < 0 ? rc : confirm(r, "beginning a branch", "Begin a branch of");
+	rc = agree(r, "beginning a branch", "Begin a branch of");
 	if (rc < 0)
 		return rc;
 	cli_config(r->cli, &config);
@@ -145,9 +153,7 @@ static int stage(struct resume *r, struct ckpt_answer *answer)
 	struct ckpt_config config;
 	int rc;
 
-	resume_forget(r);
-	rc = cli_store_close(r->cli);
-	rc = rc < 0 ? rc : confirm(r, "answering", "Stage the answer for");
+	rc = agree(r, "answering", "Stage the answer for");
 	if (rc < 0)
 		return rc;
 	cli_config(r->cli, &config);

@@ -94,7 +94,7 @@ static int lose(struct cli *cli, int why)
 			strerror(why));
 }
 
-static int write_all(int fd, const char *p, size_t n)
+int out_write_all(int fd, const char *p, size_t n)
 {
 	while (n) {
 		ssize_t done = write(fd, p, n);
@@ -121,7 +121,7 @@ static int write_out(struct cli *cli, const char *p, size_t n)
 		if (fd >= 0)
 			pager_fd = out->fd = fd;
 	}
-	why = write_all(out->fd, p, n);
+	why = out_write_all(out->fd, p, n);
 	return why ? lose(cli, why) : 0;
 }
 
@@ -155,7 +155,7 @@ static int spool_flush(struct cli *cli)
 		return 0;
 	if (out->spool < 0 && spool_open(cli) < 0)
 		return cli->err.code;
-	why = write_all(out->spool, out->pending.p, out->pending.n);
+	why = out_write_all(out->spool, out->pending.p, out->pending.n);
 	out->pending.n = 0;
 	if (!why)
 		return 0;

@@ -229,6 +229,15 @@ void text_porcelain(struct ckpt_buf *to, struct ckpt_view v)
 	}
 }
 
+void text_int_member(struct ckpt_buf *to, const char *key, int64_t n)
+{
+	ckpt_buf_addf(to, "%s\"%s\":", to->n && to->p[to->n - 1] != '{' ? "," : "", key);
+	if (n == CKPT_UNKNOWN)
+		ckpt_buf_puts(to, "null");
+	else
+		ckpt_buf_addf(to, "%lld", (long long)n);
+}
+
 void text_json_member(struct ckpt_buf *to, const char *key, struct ckpt_view v)
 {
 	ckpt_buf_addf(to, "\"%s\":", key);

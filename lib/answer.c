@@ -9,8 +9,8 @@
  */
 #include "codec.h"
 #include "course.h"
-#include "crypt.h"
 #include "pack.h"
+#include "put.h"
 #include "tasks.h"
 
 #define RESUME_IDX (-4) /* where LangGraph puts answers among the writes of a task */
@@ -342,7 +342,7 @@ static int remove_row(struct edit *e, const struct ckpt_key *at, struct ckpt_vie
 
 static int add_row(struct ckpt_answer *a, struct edit *e, const struct item *q)
 {
-	bool paths = e->sql->write_cols[WCOL_PATH][0] != '\'';
+	bool paths = put_has_path(e->sql);
 	struct ckpt_view row = q->row, type = q->type,
 			 task = q->inner ? q->task : CKPT_LIT(TASKS_NULL);
 	struct ckpt_buf sql = { 0 };

@@ -73,7 +73,8 @@ const char *ckpt_show_name(char to[static 200], struct ckpt_view name);
 
 /* ---- times, durations, sizes ----------------------------------------------------------------- */
 
-int64_t ckpt_now(void);                       /* ns since 1970 UTC */
+int64_t ckpt_now(void);       /* ns since 1970 UTC */
+int64_t ckpt_monotonic(void); /* ns that only go forward: for how long something takes */
 int64_t ckpt_time_of_id(struct ckpt_view id); /* UUIDv6, or CKPT_UNKNOWN */
 bool ckpt_time_parse(int64_t *out, struct ckpt_view text,
 		int64_t now);                         /* RFC 3339, date, now-7d */

@@ -7,6 +7,7 @@
  * one statement, so that all of it is of one moment.
  */
 #include "copy.h"
+#include "put.h"
 
 #include <inttypes.h>
 
@@ -47,7 +48,7 @@ static void add_columns(struct ckpt_buf *to, const struct sql_store *s, int tabl
 	const struct layout_table *const tables[TABLES] = { &s->layout->checkpoints,
 		&s->layout->writes, &s->layout->blobs };
 	const char *at = tables[table]->required;
-	bool paths = s->write_cols[WCOL_PATH][0] != '\'';
+	bool paths = put_has_path(s);
 
 	for (;;) {
 		size_t n = strcspn(at, " "), name = strcspn(at, " :");

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "doomed.h"
+#include "files.h"
 
 #define IN_MEMORY ((size_t)16 << 20)
 #define WINDOW ((size_t)256 << 10) /* … of the file, read or written at a time */
@@ -73,17 +74,10 @@ void doomed_free(struct doomed *d)
 
 /* ---- writing ------------------------------------------------------------------------------- */
 
-static const char *folder(void)
-{
-	const char *dir = getenv("TMPDIR");
-
-	return dir && *dir ? dir : "/tmp";
-}
-
 static int file_failed(struct doomed *d, const char *doing)
 {
 	ckpt_fail(d->err, CKPT_EIO, "cannot %s a temporary file in '%s': %s", doing,
-			folder(), strerror(errno));
+			files_temp(), strerror(errno));
 	if (errno == ENOSPC || errno == EACCES || errno == ENOENT || errno == EFBIG)
 		ckpt_hint(d->err, "TMPDIR names a folder with more room");
 	return d->err->code;
@@ -91,19 +85,7 @@ static int file_failed(struct doomed *d, const char *doing)
 
 static int make_file(struct doomed *d)
 {
-	struct ckpt_buf name = { 0 };
-
-	d->fd = open(folder(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-	if (d->fd >= 0)
-		return 0;
-	/* not every file system knows files without a name */
-	ckpt_buf_addf(&name, "%s/ckpt-XXXXXX", folder());
-	if (name.failed)
-		return ckpt_fail(d->err, CKPT_ENOMEM, "out of memory");
-	d->fd = mkostemp(name.p, O_CLOEXEC);
-	if (d->fd >= 0)
-		unlink(name.p);
-	ckpt_buf_free(&name);
+	d->fd = files_nameless();
 	return d->fd >= 0 ? 0 : file_failed(d, "make");
 }
 

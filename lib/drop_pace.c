@@ -14,14 +14,6 @@
 #define UNSEEN (400 * MS)     /* without any sign, there is one gap in this time */
 #define LOG INT64_C(12000000) /* bytes of the log that are let grow */
 
-static int64_t clock_now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * (int64_t)1000000000 + t.tv_nsec;
-}
-
 static int number(struct edit *e, const char *sql, int64_t *out)
 {
 	struct cell cell[1];
@@ -61,7 +53,7 @@ int pace_start(struct drop_pace *p, struct edit *e, const struct drop_how *how)
 	*p = (struct drop_pace){ .hold = how->hold ? how->hold : 50 * MS,
 		.others = INT64_MIN / 2,
 		.several = INT64_MIN / 2,
-		.wide = clock_now() };
+		.wide = ckpt_monotonic() };
 	p->budget = p->hold / 2;
 	/* what distributions set as default costs seven times as much with large rows */
 	run(e, how->secure ? "PRAGMA secure_delete=ON" : "PRAGMA secure_delete=FAST");
@@ -86,7 +78,7 @@ static int see_others(struct drop_pace *p, struct edit *e)
 	if (number(e, "PRAGMA data_version", &version) < 0)
 		return e->err->code;
 	if (version != p->version)
-		p->others = clock_now();
+		p->others = ckpt_monotonic();
 	p->version = version;
 	return 0;
 }
@@ -95,13 +87,13 @@ int pace_begin(struct drop_pace *p, struct edit *e)
 {
 	if (edit_begin(e) < 0)
 		return e->err->code;
-	p->began = clock_now();
+	p->began = ckpt_monotonic();
 	return see_others(p, e);
 }
 
 bool pace_goes_on(struct drop_pace *p)
 {
-	p->until = clock_now();
+	p->until = ckpt_monotonic();
 	return p->until - p->began < p->budget;
 }
 
@@ -148,7 +140,7 @@ static int let_in(struct drop_pace *p, struct edit *e, int64_t until)
 	int64_t version = p->version, now;
 	int times = 0;
 
-	while ((now = clock_now()) < until) {
+	while ((now = ckpt_monotonic()) < until) {
 		sleep_for(until - now < LOOK ? until - now : LOOK);
 		if (see_others(p, e) < 0)
 			return e->err->code;
@@ -173,7 +165,7 @@ static int64_t next_budget(
 
 int pace_between(struct drop_pace *p, struct edit *e)
 {
-	int64_t now = clock_now();
+	int64_t now = ckpt_monotonic();
 	bool others = now - p->others < RECENT, several = now - p->several < RECENT;
 
 	p->budget = next_budget(p, now - p->began, others, several);

@@ -141,14 +141,6 @@ static int no_memory(struct run *r)
 	return ckpt_fail(r->edit->err, CKPT_ENOMEM, "out of memory");
 }
 
-static int64_t clock_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
-
 static void pause_ns(int64_t ns)
 {
 	struct timespec t = { ns / 1000000000, ns % 1000000000 };
@@ -250,7 +242,7 @@ static int transact_patiently(struct run *r)
 	struct ckpt_error *err = r->edit->err, first;
 
 	for (;;) {
-		int64_t before = clock_ns();
+		int64_t before = ckpt_monotonic();
 
 		if (transact(r) == 0 || err->code != CKPT_EBUSY)
 			return err->code;
@@ -258,7 +250,7 @@ static int transact_patiently(struct run *r)
 		edit_rollback(r->edit);
 		end = end ? end
 		          : before + (r->how->patience ? r->how->patience : PATIENCE_NS);
-		if (clock_ns() + pause > end)
+		if (ckpt_monotonic() + pause > end)
 			return err->code;
 		*err = (struct ckpt_error){ 0 };
 		pause_ns(pause);
@@ -313,11 +305,11 @@ static int run_all(struct run *r)
 	int rc;
 
 	while ((rc = drop_arrays_fill(&r->batch, r->limit)) > 0) {
-		int64_t before = clock_ns();
+		int64_t before = ckpt_monotonic();
 
 		if (transact_patiently(r) < 0)
 			return e->err->code;
-		adapt(r, clock_ns() - before);
+		adapt(r, ckpt_monotonic() - before);
 		r->sum->checkpoints += r->gone.checkpoints;
 		r->sum->writes += r->gone.writes;
 		r->sum->blobs += r->gone.blobs;

@@ -13,6 +13,7 @@
 
 #include "codec.h"
 #include "dump.h"
+#include "files.h"
 
 static void dump_close(struct ckpt_store *store)
 {
@@ -30,26 +31,6 @@ static void dump_close(struct ckpt_store *store)
 }
 
 /* ---- what can be read only once ------------------------------------------------------------------ */
-
-static int nameless(struct ckpt_error *err)
-{
-	const char *folder = getenv("TMPDIR");
-	struct ckpt_buf path = { 0 };
-	int fd = -1;
-
-	if (!folder || !*folder)
-		folder = "/tmp";
-	ckpt_buf_addf(&path, "%s/ckpt-XXXXXX", folder);
-	if (!path.failed)
-		fd = mkostemp(path.p, O_CLOEXEC);
-	if (fd >= 0)
-		unlink(path.p);
-	else
-		ckpt_fail(err, CKPT_EIO, "no temporary file in '%s': %s", folder,
-				strerror(errno));
-	ckpt_buf_free(&path);
-	return fd;
-}
 
 static int write_all(int fd, const char *p, size_t n)
 {
@@ -95,10 +76,11 @@ static int copy(int to, int from, const struct ckpt_config *config,
 
 static int spool(struct dump_store *s, const struct ckpt_config *config)
 {
-	int fd = nameless(s->base.err);
+	int fd = files_nameless();
 
 	if (fd < 0)
-		return s->base.err->code;
+		return ckpt_fail(s->base.err, CKPT_EIO, "no temporary file in '%s': %s",
+				files_temp(), strerror(errno));
 	copy(fd, s->fd, config, s->base.err);
 	close(s->fd);
 	s->fd = fd;

@@ -10,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 
 #include "pq.h"
 
@@ -343,14 +342,6 @@ static PGconn *start(struct pg_conn *c, const PQconninfoOption *options)
 	return c->pq.PQconnectStartParams(keywords, values, 0);
 }
 
-static int64_t seconds_now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec;
-}
-
 /* false: nothing came before the deadline. */
 static bool await(int fd, PostgresPollingStatusType what, int64_t deadline)
 {
@@ -358,7 +349,7 @@ static bool await(int fd, PostgresPollingStatusType what, int64_t deadline)
 		.events = what == PGRES_POLLING_READING ? POLLIN : POLLOUT };
 
 	for (;;) {
-		int64_t left = deadline - seconds_now();
+		int64_t left = deadline - ckpt_monotonic() / 1000000000;
 		int rc = poll(&p, 1,
 				left > 0 ? (int)(left < 3600 ? left : 3600) * 1000 : 0);
 
@@ -389,7 +380,7 @@ static int establish(struct pg_conn *c)
 	if (!c->db || c->pq.PQstatus(c->db) == CONNECTION_BAD)
 		return cannot_connect(c);
 	seconds = patience(c);
-	deadline = seconds_now() + seconds;
+	deadline = ckpt_monotonic() / 1000000000 + seconds;
 	for (; what != PGRES_POLLING_OK; what = c->pq.PQconnectPoll(c->db)) {
 		int fd = c->pq.PQsocket(c->db);
 		char text[64];
@@ -402,7 +393,7 @@ static int establish(struct pg_conn *c)
 		if (what != PGRES_POLLING_FAILED && late++ < HOSTS_MAX &&
 				c->pq.PQstatus(c->db) == CONNECTION_STARTED) {
 			shutdown(fd, SHUT_RDWR);
-			deadline = seconds_now() + seconds;
+			deadline = ckpt_monotonic() / 1000000000 + seconds;
 			continue;
 		}
 		snprintf(text, sizeof(text), "no answer within %d s", (int)seconds);

@@ -72,8 +72,7 @@ static bool is_other(const struct plan_fact *f)
 static int tell_item(struct ckpt_prune *p, size_t at)
 {
 	const struct plan_fact *f = &p->t.plan.facts[at];
-	const struct fact *side = &p->t.facts[at];
-	struct ckpt_prune_item item = { .key = p->t.keys[side->space],
+	const struct ckpt_prune_item item = { .key = fact_key(&p->t, at),
 		.time = f->time,
 		.drop = !f->why,
 		.why = f->why,
@@ -82,8 +81,6 @@ static int tell_item(struct ckpt_prune *p, size_t at)
 
 	if (!p->scope->item || is_other(f))
 		return 0;
-	item.key.id = side->id;
-	item.key.blob |= side->blob ? CKPT_BLOB_ID : 0;
 	rc = p->scope->item(p->scope->to, &item);
 	return rc < 0 ? rc : 0;
 }
@@ -91,14 +88,10 @@ static int tell_item(struct ckpt_prune *p, size_t at)
 static int note(struct ckpt_prune *p, struct doomed *to, size_t at)
 {
 	const struct fact *f = &p->t.facts[at];
-	struct ckpt_key key = p->t.keys[f->space];
+	struct ckpt_key key = fact_key(&p->t, at);
 
-	if (to == p->doomed) {
-		key.id = f->id;
-		key.blob |= f->blob ? CKPT_BLOB_ID : 0;
-		if (prune_hash(p, 'c', &key) < 0)
-			return p->err->code;
-	}
+	if (to == p->doomed && prune_hash(p, 'c', &key) < 0)
+		return p->err->code;
 	return doomed_add(to, f->id, f->blob, f->row);
 }
 

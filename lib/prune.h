@@ -72,6 +72,16 @@ struct thread { /* at hand; everything about it is gone at the next one */
 	bool has_blobs;
 };
 
+static inline struct ckpt_key fact_key(const struct thread *t, size_t at)
+{
+	const struct fact *f = &t->facts[at];
+	struct ckpt_key key = t->keys[f->space];
+
+	key.id = f->id;
+	key.blob |= f->blob ? CKPT_BLOB_ID : 0;
+	return key;
+}
+
 struct ckpt_prune {
 	struct ckpt_store *store;
 	struct ckpt_error *err;

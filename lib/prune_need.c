@@ -206,18 +206,13 @@ int prune_read_fact(struct ckpt_prune *p, size_t at, const struct ckpt_checkpoin
 
 static int read_one(struct ckpt_prune *p, size_t at)
 {
-	struct thread *t = &p->t;
-	const struct fact *f = &t->facts[at];
-	struct ckpt_pick pick = {
-		.key = t->keys[f->space], .depth = CKPT_VALUES, .apart = true
+	const struct ckpt_pick pick = {
+		.key = fact_key(&p->t, at), .depth = CKPT_VALUES, .apart = true
 	};
 	struct ckpt_checkpoint c;
 	struct ckpt_scan *scan;
-	int rc;
+	int rc = ckpt_scan_one(&scan, p->store, &pick, &c);
 
-	pick.key.id = f->id;
-	pick.key.blob |= f->blob ? CKPT_BLOB_ID : 0;
-	rc = ckpt_scan_one(&scan, p->store, &pick, &c);
 	if (rc > 0)
 		rc = prune_read_fact(p, at, &c);
 	ckpt_scan_close(scan);

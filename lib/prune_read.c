@@ -364,7 +364,7 @@ static int find_caller(struct ckpt_prune *p, size_t at)
 {
 	struct thread *t = &p->t;
 	struct plan_space *s = &t->plan.spaces[at];
-	struct ckpt_pick pick = { .key = t->keys[at], .depth = CKPT_META };
+	struct ckpt_pick pick = { .depth = CKPT_META };
 	struct ckpt_view parents, root;
 	struct ckpt_buf id = { 0 };
 	struct ckpt_checkpoint c;
@@ -374,8 +374,7 @@ static int find_caller(struct ckpt_prune *p, size_t at)
 
 	if (!memchr(s->ns.n ? s->ns.p : "", ':', s->ns.n))
 		return 0;
-	pick.key.id = t->facts[from].id;
-	pick.key.blob |= t->facts[from].blob ? CKPT_BLOB_ID : 0;
+	pick.key = fact_key(t, from);
 	rc = ckpt_scan_one(&scan, p->store, &pick, &c);
 	if (rc > 0 && ckpt_value_member(&parents, CKPT_LIT("json"), c.meta, "parents") &&
 			ckpt_value_member(&root, CKPT_LIT("json"), parents, "") &&
@@ -394,24 +393,21 @@ static int find_caller(struct ckpt_prune *p, size_t at)
 
 /* Do the answers beside the questions of a head wait to be taken, or are they of questions before
  * these? Few heads have any: each is read by itself. What cannot be told counts as waiting. */
-static int find_staged(struct ckpt_prune *p, struct fact *f)
+static int find_staged(struct ckpt_prune *p, size_t at)
 {
-	struct ckpt_pick pick = {
-		.key = p->t.keys[f->space], .depth = CKPT_VALUES, .writes = true
+	const struct ckpt_pick pick = {
+		.key = fact_key(&p->t, at), .depth = CKPT_VALUES, .writes = true
 	};
 	struct ckpt_tasks *tasks = NULL;
 	struct ckpt_checkpoint c;
 	struct ckpt_scan *scan;
-	int rc;
+	int rc = ckpt_scan_one(&scan, p->store, &pick, &c);
 
-	pick.key.id = f->id;
-	pick.key.blob |= f->blob ? CKPT_BLOB_ID : 0;
-	rc = ckpt_scan_one(&scan, p->store, &pick, &c);
 	if (rc > 0)
 		rc = ckpt_tasks_load(
 				&tasks, p->store, &c, CKPT_TASKS_HEAD | CKPT_TASKS_BRIEF);
 	if (rc >= 0 && tasks)
-		f->answered = tasks->status != CKPT_INTERRUPTED;
+		p->t.facts[at].answered = tasks->status != CKPT_INTERRUPTED;
 	ckpt_tasks_free(tasks);
 	ckpt_scan_close(scan);
 	return rc < 0 ? rc : 0;
@@ -432,7 +428,7 @@ static int mark_heads(struct ckpt_prune *p)
 	}
 	for (size_t i = 0; i < n && rc == 0; i++) {
 		if (t->facts[i].asks && t->facts[i].answered)
-			rc = find_staged(p, &t->facts[i]);
+			rc = find_staged(p, i);
 		if (t->facts[i].asks)
 			t->plan.facts[i].flags |=
 					t->facts[i].answered ? PLAN_ASKS | PLAN_ANSWERED

@@ -10,6 +10,7 @@
 #include "dump.h"
 #include "ckpt_migrate.h"
 #include "failpoint.h"
+#include "files.h"
 #include "target.h"
 
 #define PIECE ((size_t)1 << 20)
@@ -118,19 +119,6 @@ static int dump_commit(struct target *base)
 	return base->err->code;
 }
 
-static int sync_folder(struct dump_target *t)
-{
-	const char *slash = strrchr(t->name, '/');
-	char *dir = slash ? strndup(t->name, (size_t)(slash - t->name) + 1) : strdup(".");
-	int fd = dir ? open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-	int rc = fd >= 0 ? fsync(fd) : -1;
-
-	free(dir);
-	if (fd >= 0)
-		close(fd);
-	return rc;
-}
-
 static int dump_settle(struct target *base)
 {
 	struct dump_target *t = of(base);
@@ -149,7 +137,7 @@ static int dump_settle(struct target *base)
 	if (fsync(t->fd) < 0)
 		return fault(t, "fsync");
 	FAILPOINT("migrate.archive.synced");
-	if (rename(t->part, t->name) < 0 || sync_folder(t) < 0)
+	if (rename(t->part, t->name) < 0 || files_sync_folder(t->name) < 0)
 		return fault(t, "rename");
 	FAILPOINT("migrate.archive.after");
 	t->part[0] = '\0';

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "failpoint.h"
+#include "files.h"
 #include "target.h"
 
 int target_stage(struct target_stage *out, const char *name, struct ckpt_error *err)
@@ -77,19 +78,6 @@ bool target_stage_ours(const struct target_stage *s)
 	return stat(s->part, &st) == 0 && st.st_ino == s->ino;
 }
 
-static int sync_folder(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-	char *dir = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
-	int fd = dir ? open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-	int rc = fd >= 0 ? fsync(fd) : -1;
-
-	free(dir);
-	if (fd >= 0)
-		close(fd);
-	return rc;
-}
-
 /* Never over a file that came in the meantime; file systems that cannot promise that can link. */
 static int give_name(const struct target_stage *s)
 {
@@ -116,7 +104,7 @@ int target_stage_keep(const struct target_stage *s, struct ckpt_error *err)
 		return err->code;
 	}
 	FAILPOINT("migrate.rename.after");
-	if (sync_folder(s->path) < 0)
+	if (files_sync_folder(s->path) < 0)
 		ckpt_fail(err, CKPT_EIO, "cannot write the folder of '%s': %s", s->path,
 				strerror(errno));
 	return err->code;

@@ -14,17 +14,9 @@
 
 #define MS INT64_C(1000000)
 
-static int64_t clock_now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * (int64_t)1000000000 + t.tv_nsec;
-}
-
 bool rewrite_late(const struct rewrite *r)
 {
-	return clock_now() > r->deadline;
+	return ckpt_monotonic() > r->deadline;
 }
 
 int rewrite_not(struct rewrite *r, const char *fmt, ...)
@@ -170,7 +162,7 @@ static int lock(struct rewrite *r, int64_t wait)
 	rc = sqlite3_backup_step(r->swap, 0);
 	if (rc != SQLITE_OK)
 		return backup_fault(r, rc == SQLITE_DONE ? SQLITE_INTERNAL : rc);
-	r->deadline = clock_now() +
+	r->deadline = ckpt_monotonic() +
 	              wait * MS * 2 / 5; /* the other part is for the swap */
 	return 1;
 }

@@ -14,12 +14,22 @@
 #define SECOND INT64_C(1000000000)
 #define DAY (86400 * SECOND)
 
-int64_t ckpt_now(void)
+static int64_t clock_ns(clockid_t clock)
 {
 	struct timespec now;
 
-	clock_gettime(CLOCK_REALTIME, &now);
+	clock_gettime(clock, &now);
 	return (int64_t)now.tv_sec * SECOND + now.tv_nsec;
+}
+
+int64_t ckpt_now(void)
+{
+	return clock_ns(CLOCK_REALTIME);
+}
+
+int64_t ckpt_monotonic(void)
+{
+	return clock_ns(CLOCK_MONOTONIC);
 }
 
 /* ---- UUIDv6 ------------------------------------------------------------------------ */
