@@ -38,7 +38,7 @@ enum opt_complete {
 
 struct opt {
 	char letter;      /* 0: none */
-	const char *name; /* long name; NULL ends the table */
+	const char *name; /* long name, "": a flag of one letter only; NULL ends the table */
 	enum opt_kind kind;
 	size_t at;           /* offset in the command's struct */
 	const char *value;   /* name of the value in help: "N", "GLOB" */

@@ -41,10 +41,12 @@ static void man_option(struct ckpt_buf *to, const struct opt *o)
 {
 	ckpt_buf_puts(to, ".TP\n");
 	if (o->letter)
-		ckpt_buf_addf(to, "\\fB\\-%c\\fR, ", o->letter);
-	ckpt_buf_puts(to, "\\fB\\-\\-");
-	put_man(to, o->name);
-	ckpt_buf_puts(to, "\\fR");
+		ckpt_buf_addf(to, "\\fB\\-%c\\fR%s", o->letter, *o->name ? ", " : "");
+	if (*o->name) {
+		ckpt_buf_puts(to, "\\fB\\-\\-");
+		put_man(to, o->name);
+		ckpt_buf_puts(to, "\\fR");
+	}
 	if (o->kind == OPT_MAYBE)
 		ckpt_buf_addf(to, "[\\fB=%s\\fR]", o->value);
 	else if (o->value)

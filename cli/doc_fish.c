@@ -104,7 +104,8 @@ static void put_options(struct ckpt_buf *to, const struct opt *table, const char
 			ckpt_buf_addf(to, " -n '__ckpt_using %s'", command);
 		if (o->letter)
 			ckpt_buf_addf(to, " -s %c", o->letter);
-		ckpt_buf_addf(to, " -l %s", o->name);
+		if (*o->name)
+			ckpt_buf_addf(to, " -l %s", o->name);
 		if (needs_value(o))
 			ckpt_buf_puts(to,
 					o->complete == COMPLETE_FILE ? " -r -F" : " -x");

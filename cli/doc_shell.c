@@ -215,7 +215,7 @@ static const char bash_tail[] =
 static void bash_options(struct ckpt_buf *to, const struct opt *table)
 {
 	for (const struct opt *o = table; o && o->name; o++)
-		if (o->kind != OPT_GROUP)
+		if (o->kind != OPT_GROUP && *o->name)
 			ckpt_buf_addf(to, " --%s", o->name);
 }
 
@@ -383,7 +383,8 @@ static void zsh_options(struct ckpt_buf *to, const struct opt *table)
 			continue;
 		if (o->letter)
 			zsh_option(to, o, letter, false);
-		zsh_option(to, o, o->name, true);
+		if (*o->name)
+			zsh_option(to, o, o->name, true);
 	}
 }
 

@@ -93,7 +93,7 @@ static const struct opt *table_find(
 		if (!is_option(o))
 			continue;
 		if (letter ? o->letter == letter
-			   : strlen(o->name) == n && !memcmp(o->name, name, n))
+			   : n && strlen(o->name) == n && !memcmp(o->name, name, n))
 			return o;
 	}
 	return NULL;
@@ -121,7 +121,7 @@ static size_t collect_names(const char **to, size_t room, const struct opt *tabl
 	size_t n = 0;
 
 	for (const struct opt *o = table; o && o->name && n < room; o++)
-		if (is_option(o))
+		if (is_option(o) && *o->name)
 			to[n++] = o->name;
 	return n;
 }

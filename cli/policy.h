@@ -52,7 +52,7 @@ struct guard_opts {
 	{ 0, "threads-from", OPT_TEXT, AT(type, m.from), "FILE", \
 		"only threads that FILE names, one a line; '-' is standard input", NULL, \
 		COMPLETE_FILE, false }, \
-	{ '0', "null", OPT_FLAG, AT(type, m.nul), NULL, \
+	{ '0', "", OPT_FLAG, AT(type, m.nul), NULL, \
 		"names in FILE end in a NUL, not in a newline", NULL, 0, true }, \
 	{ 0, "ns", OPT_TEXT, AT(type, m.ns), "NS", \
 		"only this namespace; '' is the root (default: all)", NULL, COMPLETE_NS, false }, \

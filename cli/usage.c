@@ -11,18 +11,19 @@
 #define LINE_WIDTH 84
 #define NAME_WIDTH 26
 
-/* "-s, --store STORE", "--porcelain[=v1]" */
+/* "-s, --store STORE", "--porcelain[=v1]", "-0" */
 void doc_names(char to[static 64], const struct opt *o)
 {
+	const char *dashes = *o->name ? "--" : "", *comma = *o->name ? ", " : "";
 	char letter[8] = "";
 
 	if (o->letter)
-		snprintf(letter, sizeof(letter), "-%c, ", o->letter);
+		snprintf(letter, sizeof(letter), "-%c%s", o->letter, comma);
 	if (o->kind == OPT_MAYBE)
 		snprintf(to, 64, "%s--%s[=%s]", letter, o->name, o->value);
 	else
-		snprintf(to, 64, "%s--%s%s%s", letter, o->name, o->value ? " " : "",
-				o->value ? o->value : "");
+		snprintf(to, 64, "%s%s%s%s%s", letter, dashes, o->name,
+				o->value ? " " : "", o->value ? o->value : "");
 }
 
 static void put_group(struct ckpt_buf *to, const char *title)

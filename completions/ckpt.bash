@@ -87,7 +87,7 @@ _ckpt_options()
 	check) _ckpt_offer_all --thread ;;
 	migrate) _ckpt_offer_all --thread --where --keep-last --keep-within --older-than --keep-hourly --keep-daily --keep-weekly --keep-monthly --keep-where --keep-thread --min-age --active-within --dry-run --verify --verify-only --on-conflict --quarantine --with-store --encrypt-all --jobs --progress ;;
 	du) _ckpt_offer_all --by ;;
-	prune) _ckpt_offer_all --keep-last --keep-within --older-than --keep-hourly --keep-daily --keep-weekly --keep-monthly --keep-where --keep-thread --delete-threads --idle --orphans --strategy --dry-run --yes --archive --vacuum --max-delete --expect-plan --as-of --min-age --active-within --no-keep-interrupted --no-keep-heads --thread --thread-glob --threads-from --null --ns --where --run-id --shard --list --progress ;;
+	prune) _ckpt_offer_all --keep-last --keep-within --older-than --keep-hourly --keep-daily --keep-weekly --keep-monthly --keep-where --keep-thread --delete-threads --idle --orphans --strategy --dry-run --yes --archive --vacuum --max-delete --expect-plan --as-of --min-age --active-within --no-keep-interrupted --no-keep-heads --thread --thread-glob --threads-from --ns --where --run-id --shard --list --progress ;;
 	resume) _ckpt_offer_all --thread --checkpoint --ns --fork --thread-id --answer --rollback --dry-run --yes ;;
 	enforce-size) _ckpt_offer_all --max-size --max-thread --max-checkpoint --check --measure --order --floor --low-water --min-age --active-within --no-keep-interrupted --no-keep-heads --dry-run --yes --archive --vacuum --progress ;;
 	copy) _ckpt_offer_all --at --dry-run ;;

@@ -190,6 +190,8 @@ values() {
 	is "$(dropped --keep-last 1 --threads-from - <names)" 16
 	printf 'chat-1\0chat-2\0' >names
 	is "$(dropped --keep-last 1 --threads-from names -0)" 16
+	apart ckpt prune --keep-last 1 --threads-from names --null -n
+	is "$status" 2
 	local n=0 i
 	for i in 1 2 3; do n=$((n + $(dropped --keep-last 1 --shard $i/3))); done
 	is "$n" "$(dropped --keep-last 1)"

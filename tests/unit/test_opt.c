@@ -6,7 +6,7 @@
 #include "t.h"
 
 struct sample {
-	bool flag;
+	bool flag, zero;
 	int count, choice;
 	const char *text, *maybe;
 	struct opt_list list;
@@ -22,6 +22,7 @@ static const struct opt table[] = {
 	{ 0, "maybe", OPT_MAYBE, AT(struct sample, maybe), "X", "perhaps", NULL, 0, false },
 	{ 'i', "item", OPT_LIST, AT(struct sample, list), "ITEM", "items", NULL, 0, false },
 	{ 'n', "number", OPT_INT, AT(struct sample, number), "N", "a number", NULL, 0, false },
+	{ '0', "", OPT_FLAG, AT(struct sample, zero), NULL, "a letter only", NULL, 0, false },
 	{ 0, "size", OPT_SIZE, AT(struct sample, size), "SIZE", "a size", NULL, 0, false },
 	{ 0, "wait", OPT_DURATION, AT(struct sample, wait), "D", "a duration", NULL, 0, false },
 	{ 0, "since", OPT_TIME, AT(struct sample, since), "T", "a time", NULL, 0, false },
@@ -66,6 +67,8 @@ static void describe(struct ckpt_buf *to, const struct cli *cli)
 	if (cli->cmd == &sample) {
 		if (s->flag)
 			ckpt_buf_puts(to, " flag");
+		if (s->zero)
+			ckpt_buf_puts(to, " zero");
 		if (s->count)
 			ckpt_buf_addf(to, " count=%d", s->count);
 		if (s->text)
@@ -105,6 +108,7 @@ static const struct {
 	{ "sample -f", "sample flag", NULL },
 	{ "sample a -f b", "sample flag [a] [b]", NULL },
 	{ "sample -fcc", "sample flag count=2", NULL },
+	{ "sample -f0", "sample flag zero", NULL },
 	{ "sample -ftx", "sample flag text=x", NULL },
 	{ "sample -ft x", "sample flag text=x", NULL },
 	{ "sample -t=x", "sample text==x", NULL },
@@ -155,6 +159,8 @@ static const struct {
 	{ "sample --jsn", "! no option '--jsn'; did you mean '--json'?", NULL },
 	{ "sample --porc", "! no option '--porc'; did you mean '--porcelain'?", NULL },
 	{ "sample --zzz", "! no option '--zzz'", "options: ckpt sample -h" },
+	{ "sample --=x", "! no option '--'", "options: ckpt sample -h" },
+	{ "sample --0", "! no option '--0'", "options: ckpt sample -h" },
 	{ "sample -z", "! no option '-z'", NULL },
 	{ "sample -fz", "! no option '-z'", NULL },
 	{ "-f sample", "! no option '-f'", NULL },
