@@ -2,8 +2,9 @@
  * doomed.c - the list of what a plan drops: compact records, written once, read in order as often
  * as needed.
  *
- * A record is a byte of flags, then lengths and bytes: a namespace (thread, ns, newest id), or an
- * id with its row, which belongs to the namespace before it. 40 bytes for most, so that the list
+ * A record is a byte of flags, then lengths and bytes: a namespace (a second byte of flags, its
+ * thread, ns and the ids it is told with), or an id with its row, which belongs to the namespace
+ * before it. 40 bytes for most, so that the list
  * of a large store is kept in a file from the moment it does not fit into memory any more. That
  * file has no name. Nothing here knows engines or transactions.
  */
@@ -26,6 +27,12 @@ enum { /* flags of a record */
 	BLOB_THREAD = 16,
 	BLOB_NS = 32
 };
+enum { /* … of a namespace alone: the second byte */
+	CHAINS = 1,
+	BLOB_CALLER = 2,
+	BLOB_ROOT = 4
+};
+#define SPACE_VIEWS 5
 
 struct doomed {
 	struct ckpt_error *err;
@@ -147,15 +154,20 @@ int doomed_space(struct doomed *d, const struct doomed_space *s)
 	            (s->whole_thread ? WHOLE_THREAD : 0) |
 	            (s->key.blob & CKPT_BLOB_THREAD ? BLOB_THREAD : 0) |
 	            (s->key.blob & CKPT_BLOB_NS ? BLOB_NS : 0);
-	uint8_t byte = (uint8_t)flags;
+	int more = (s->chains ? CHAINS : 0) | (s->caller_blob ? BLOB_CALLER : 0) |
+	           (s->root_newest_blob ? BLOB_ROOT : 0);
+	const uint8_t bytes[2] = { (uint8_t)flags, (uint8_t)more };
+	const struct ckpt_view v[SPACE_VIEWS] = { s->key.thread, s->key.ns, s->newest,
+		s->caller, s->root_newest };
+	size_t n = sizeof(bytes);
 
-	if (room_for(d, 1 + 3 * VARINT_MAX + s->key.thread.n + s->key.ns.n +
-					    s->newest.n) < 0)
+	for (size_t i = 0; i < SPACE_VIEWS; i++)
+		n += VARINT_MAX + v[i].n;
+	if (room_for(d, n) < 0)
 		return d->err->code;
-	ckpt_buf_add(&d->buf, &byte, 1);
-	put_view(&d->buf, s->key.thread);
-	put_view(&d->buf, s->key.ns);
-	put_view(&d->buf, s->newest);
+	ckpt_buf_add(&d->buf, bytes, sizeof(bytes));
+	for (size_t i = 0; i < SPACE_VIEWS; i++)
+		put_view(&d->buf, v[i]);
 	d->space_at = 0;
 	return written(d);
 }
@@ -254,12 +266,15 @@ static int view_at(struct doomed *d, struct ckpt_view *out)
 
 static int read_space(struct doomed *d, uint8_t flags)
 {
-	struct ckpt_view v[3];
-	size_t at[3];
+	struct ckpt_view v[SPACE_VIEWS];
+	size_t at[SPACE_VIEWS];
+	uint8_t more = 0;
 
 	d->space_at = d->at - 1;
 	d->names.n = 0;
-	for (size_t i = 0; i < 3; i++) {
+	if (byte_at(d, &more) < 0)
+		return d->err->code;
+	for (size_t i = 0; i < SPACE_VIEWS; i++) {
 		if (view_at(d, &v[i]) < 0)
 			return d->err->code;
 		at[i] = d->names.n;
@@ -267,7 +282,7 @@ static int read_space(struct doomed *d, uint8_t flags)
 	}
 	if (d->names.failed)
 		return ckpt_fail(d->err, CKPT_ENOMEM, "out of memory");
-	for (size_t i = 0; i < 3; i++)
+	for (size_t i = 0; i < SPACE_VIEWS; i++)
 		v[i].p = v[i].p ? d->names.p + at[i] : NULL;
 	d->space = (struct doomed_space){
 		.key = { .thread = v[0],
@@ -278,6 +293,11 @@ static int read_space(struct doomed *d, uint8_t flags)
 		.newest_blob = flags & BLOB,
 		.whole = flags & WHOLE,
 		.whole_thread = flags & WHOLE_THREAD,
+		.chains = more & CHAINS,
+		.caller = v[3],
+		.caller_blob = more & BLOB_CALLER,
+		.root_newest = v[4],
+		.root_newest_blob = more & BLOB_ROOT,
 	};
 	return 0;
 }

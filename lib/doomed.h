@@ -14,6 +14,14 @@ struct doomed_space {            /* a namespace, told once before its ids */
 	bool newest_blob;        /* … which is kept as BLOB */
 	bool whole;              /* all of its checkpoints are dropped */
 	bool whole_thread; /* of the thread nothing stays: it goes with all it has */
+	bool chains;       /* a checkpoint may need its parents: children must go first */
+	struct ckpt_view
+			caller; /* of a subgraph call: the root checkpoint that it follows */
+	bool caller_blob;
+	/* of one that follows a caller, or goes with a whole thread, and is not the root: the
+	   newest root checkpoint when it was planned; or NULL */
+	struct ckpt_view root_newest;
+	bool root_newest_blob;
 };
 struct doomed_item {
 	const struct doomed_space *space; /* lives until the next one comes */

@@ -95,18 +95,39 @@ static int note(struct ckpt_prune *p, struct doomed *to, size_t at)
 	return doomed_add(to, f->id, f->blob, f->row);
 }
 
+/* What becomes of a call, and of a thread that goes whole, hangs on the root's checkpoints. */
+static void note_root(const struct thread *t, const struct plan_space *s,
+		struct doomed_space *out)
+{
+	const struct fact *newest = &t->facts[t->plan.spaces[0].newest];
+
+	if (s->caller != SIZE_MAX) {
+		out->caller = t->facts[s->caller].id;
+		out->caller_blob = t->facts[s->caller].blob;
+	}
+	if (s->ns.n && !t->keys[0].ns.n && (s->caller != SIZE_MAX || t->plan.emptied)) {
+		out->root_newest = newest->id;
+		out->root_newest_blob = newest->blob;
+	}
+}
+
 /* A namespace into the lists of what goes and what stays. */
 static int note_space(struct ckpt_prune *p, size_t at, const struct ckpt_prune_space *sum)
 {
 	const struct thread *t = &p->t;
 	const struct plan_space *s = &t->plan.spaces[at];
-	const struct doomed_space space = { .key = t->keys[at],
+	struct doomed_space space = { .key = t->keys[at],
 		.newest = t->facts[s->newest].id,
 		.newest_blob = t->facts[s->newest].blob,
 		.whole = sum->drop == (int64_t)s->count,
 		.whole_thread = t->plan.emptied };
-	int rc = sum->drop ? doomed_space(p->doomed, &space) : 0;
+	int rc = sum->drop ? prune_chains(p, at) : 0;
 
+	if (rc < 0)
+		return rc;
+	space.chains = rc > 0;
+	note_root(t, s, &space);
+	rc = sum->drop ? doomed_space(p->doomed, &space) : 0;
 	if (rc >= 0 && p->kept && sum->keep)
 		rc = doomed_space(p->kept, &space);
 	for (size_t i = s->first; i < s->first + s->count && rc >= 0; i++) {

@@ -48,6 +48,7 @@ struct space {                 /* beside a plan_space */
 	int64_t blobs, blob_bytes; /* rows that nothing kept names */
 	bool loses, keeps;         /* some; once the plan is closed */
 	bool mixed;                /* ids as TEXT and as BLOB: no order to rely on */
+	bool read, chains;         /* a payload was; one that may load from its parents */
 };
 
 struct blob_row {      /* of the thread at hand */
@@ -66,6 +67,7 @@ struct thread { /* at hand; everything about it is gone at the next one */
 	struct ckpt_key *keys; /* of spaces: thread and ns */
 	size_t capfacts, capspaces;
 	bool selected;         /* a checkpoint of it is */
+	bool sends;            /* a task of it made Sends */
 	struct blob_row *rows; /* PostgreSQL: its blobs */
 	size_t nrows, caprows;
 	struct hashes blobs; /* … that hold a value, once they are asked for */
@@ -132,6 +134,8 @@ int prune_close(struct ckpt_prune *);
 int prune_read_fact(struct ckpt_prune *, size_t at, const struct ckpt_checkpoint *);
 /* Then: which blobs go with what goes. */
 void prune_count_blobs(struct ckpt_prune *);
+/* And: may what goes of this namespace load from its parents? */
+int prune_chains(struct ckpt_prune *, size_t space);
 
 /* prune_list.c */
 int prune_hash(struct ckpt_prune *, char tag, const struct ckpt_key *);

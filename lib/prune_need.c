@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "delta.h"
+#include "judge.h"
 #include "prune.h"
 #include "row.h"
 
@@ -176,21 +177,58 @@ static int find_evidence(struct ckpt_prune *p, size_t at)
 	return rc < 0 ? rc : p->err->code;
 }
 
+/* Are there values that are told by what was stored at parents? More than the evidence for which a
+ * chain stays: whatever may mean that counts. */
+static bool has_chain(const struct ckpt_prune *p, const struct fact *f,
+		const struct ckpt_checkpoint *c)
+{
+	const struct thread *t = &p->t;
+
+	if (f->opaque || f->nbare || t->spaces[f->space].delta.n)
+		return true;
+	if (p->store->inlines && t->sends && row_wants_sends(c))
+		return true;
+	for (size_t i = 0; i < c->nvalues; i++) {
+		const struct ckpt_value *v = &c->values[i];
+
+		if (judge_is_snapshot(v->type, v->body))
+			return true;
+		if (delta_mark(p->store, v) && v->version.p &&
+				hashes_have(&t->blobs,
+						prune_blob_name(f->space, v->channel,
+								row_version(v->version))))
+			return true;
+	}
+	return false;
+}
+
+/* What a checkpoint tells about itself, and about its namespace. */
+static int look_into(
+		struct ckpt_prune *p, struct fact *f, const struct ckpt_checkpoint *c)
+{
+	struct space *s = &p->t.spaces[f->space];
+	struct counted arg = { p, s };
+	struct ckpt_view found;
+	bool marked = ckpt_value_member(
+			&found, CKPT_LIT("json"), c->meta, "delta_writes_versioned");
+
+	f->read = s->read = true;
+	f->opaque = c->opaque.p || c->broken_why || c->lock == CKPT_SHUT;
+	f->js = ckpt_writer(c) == CKPT_JS && !marked;
+	s->chains |= !delta_counters(c->meta, add_counted, &arg) || marked;
+	if (p->err->code || read_values(p, f, c) < 0)
+		return p->err->code;
+	s->chains |= has_chain(p, f, c);
+	return 0;
+}
+
 int prune_read_fact(struct ckpt_prune *p, size_t at, const struct ckpt_checkpoint *c)
 {
 	struct thread *t = &p->t;
 	struct fact *f = &t->facts[at];
 	struct space *s = &t->spaces[f->space];
-	struct counted arg = { p, s };
-	struct ckpt_view marked;
 
-	f->read = true;
-	f->opaque = c->opaque.p || c->broken_why || c->lock == CKPT_SHUT;
-	f->js = ckpt_writer(c) == CKPT_JS &&
-	        !ckpt_value_member(&marked, CKPT_LIT("json"), c->meta,
-				"delta_writes_versioned");
-	delta_counters(c->meta, add_counted, &arg);
-	if (p->err->code || read_values(p, f, c) < 0)
+	if (look_into(p, f, c) < 0)
 		return p->err->code;
 	keep_sends(p, c);
 	if (f->opaque && s->evidence < 0 && find_evidence(p, f->space) < 0)
@@ -321,6 +359,33 @@ int prune_close(struct ckpt_prune *p)
 		}
 	}
 	return p->err->code;
+}
+
+/* Kept checkpoints tell it, for nothing; where none was read, the newest one does. Asking a server
+ * for each costs more than the careful answer, and so it does for a call, which has few.
+ * Unseen remain checkpoints of a graph whose channels were delta channels once and are not in any
+ * that was read; Sends before v 4 below a newer head; and on a server the snapshots that JavaScript
+ * stores without a mark, where the kept ones count none. These may load with less in them, from the
+ * moment a run was killed until it is run again: then they go. What is kept has all it needs. */
+int prune_chains(struct ckpt_prune *p, size_t space)
+{
+	const struct plan_space *ps = &p->t.plan.spaces[space];
+	struct space *s = &p->t.spaces[space];
+	const struct ckpt_pick pick = { .key = fact_key(&p->t, ps->newest),
+		.depth = CKPT_VALUES };
+	struct ckpt_checkpoint c;
+	struct ckpt_scan *scan;
+	int rc;
+
+	if (s->read)
+		return s->chains;
+	if (p->store->inlines || ps->caller != SIZE_MAX)
+		return true;
+	rc = ckpt_scan_one(&scan, p->store, &pick, &c);
+	if (rc > 0)
+		rc = look_into(p, &p->t.facts[ps->newest], &c);
+	ckpt_scan_close(scan);
+	return rc < 0 ? rc : s->chains;
 }
 
 /* ---- what goes along ------------------------------------------------------------------------------------ */

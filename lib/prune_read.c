@@ -93,7 +93,7 @@ int prune_thread_start(struct ckpt_prune *p, const struct ckpt_key *key)
 		.err = p->err };
 	t->key = (struct ckpt_key){ .thread = arena_copy(&t->arena, key->thread, p->err),
 		.blob = key->blob & CKPT_BLOB_THREAD };
-	t->selected = t->has_blobs = false;
+	t->selected = t->sends = t->has_blobs = false;
 	t->blobs.n = t->nrows = 0;
 	return p->err->code;
 }
@@ -194,7 +194,7 @@ static int read_writes(struct ckpt_prune *p, struct fact *f, struct space *s,
 		else if (ckpt_view_eq(channel, CKPT_LIT("__resume__")))
 			answer = true;
 		else if (ckpt_view_eq(channel, CKPT_LIT("__pregel_tasks")))
-			f->sends = true;
+			p->t.sends = f->sends = true;
 		else if (!delta_is_internal(channel))
 			rc = hashes_add(&s->written, ckpt_hash(channel), p->err);
 	}

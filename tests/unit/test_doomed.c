@@ -31,6 +31,25 @@ static int64_t row_of(size_t i)
 	return i % 11 ? (int64_t)(i * 3) : i % 2 ? -1 : INT64_MAX - (int64_t)i;
 }
 
+/* None, an empty one, one of some bytes. */
+static struct ckpt_view caller_of(size_t space)
+{
+	static const char bytes[] = "caller\0of a call";
+
+	return space % 3 ? (struct ckpt_view){ bytes, space % 3 == 1 ? 0 : sizeof(bytes) }
+	                 : (struct ckpt_view){ 0 };
+}
+
+static struct ckpt_view root_of(size_t space)
+{
+	return space % 2 ? CKPT_LIT("the root's newest") : (struct ckpt_view){ 0 };
+}
+
+static bool view_is(struct ckpt_view a, struct ckpt_view b)
+{
+	return !a.p == !b.p && ckpt_view_eq(a, b);
+}
+
 static void fill(struct doomed *d, size_t items, size_t each)
 {
 	char id[64], thread[64];
@@ -49,8 +68,14 @@ static void fill(struct doomed *d, size_t items, size_t each)
 							.newest = id_of(id, i + each),
 							.newest_blob = i / each % 2,
 							.whole = i / each % 5 == 2,
-							.whole_thread = i / each % 5 ==
-			                                                3 });
+							.whole_thread = i / each % 5 == 3,
+							.chains = i / each % 3 == 2,
+							.caller = caller_of(i / each),
+							.caller_blob = i / each % 4 == 3,
+							.root_newest = root_of(i / each),
+							.root_newest_blob =
+									i / each % 6 ==
+									2 });
 		}
 		doomed_add(d, id_of(id, i), i % 4 == 1, row_of(i));
 	}
@@ -71,7 +96,10 @@ static bool item_is(const struct doomed_item *item, size_t i, size_t each)
 	       item->key.ns.p && item->key.ns.n == 0 &&
 	       ckpt_view_eq(s->newest, id_of(newest, (at + 1) * each)) &&
 	       s->newest_blob == at % 2 && s->whole == (at % 5 == 2) &&
-	       s->whole_thread == (at % 5 == 3);
+	       s->whole_thread == (at % 5 == 3) && s->chains == (at % 3 == 2) &&
+	       view_is(s->caller, caller_of(at)) && s->caller_blob == (at % 4 == 3) &&
+	       view_is(s->root_newest, root_of(at)) &&
+	       s->root_newest_blob == (at % 6 == 2);
 }
 
 /* From item `from` on, all the rest. */
