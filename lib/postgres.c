@@ -50,7 +50,7 @@ int pg_run(struct pg_conn *c, const char *sql)
 	PGresult *res;
 
 	pg_land(c);
-	res = c->pq.PQexec(c->db, sql);
+	res = pq_exec(c, sql);
 	status = c->pq.PQresultStatus(res);
 	if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK)
 		pq_fault(c, res);
@@ -109,6 +109,8 @@ int pg_connect(struct pg_conn **out, const char *where, const struct ckpt_config
 		return ckpt_fail(err, CKPT_ENOMEM, "out of memory");
 	c->base.driver = &postgres_driver;
 	c->base.err = err;
+	c->stop = config->stop;
+	c->stop_arg = config->arg;
 	c->shown = postgres_masked(where);
 	if (!c->shown)
 		no_memory(c);
@@ -207,7 +209,7 @@ bool pg_set_params(struct pg_params *p, const char *sql, const struct cell *args
 /* The result of one statement of a pipeline, whose NULL end is taken too. Kept is `*keep`. */
 static void take_result(struct pg_conn *c, PGresult **keep)
 {
-	for (PGresult *res; (res = c->pq.PQgetResult(c->db));) {
+	for (PGresult *res; (res = pq_result(c));) {
 		ExecStatusType status = c->pq.PQresultStatus(res);
 
 		if (status == PGRES_TUPLES_OK && keep && !*keep) {
@@ -253,7 +255,7 @@ static int declare(struct pg_conn *c, struct pg_cursor *cur, const char *sql,
 	for (size_t i = 0; i < closing + 1; i++)
 		take_result(c, NULL);
 	take_result(c, &cur->res);
-	c->pq.PQclear(c->pq.PQgetResult(c->db)); /* of the sync */
+	c->pq.PQclear(pq_result(c)); /* of the sync */
 	left = c->pq.PQexitPipelineMode(c->db);
 	if (!c->base.err->code && (!cur->res || !left))
 		pq_fault(c, NULL);
@@ -275,8 +277,7 @@ static int take_all(struct pg_conn *c, struct pg_cursor *cur, const char *sql,
 		const struct pg_params *p, int nargs)
 {
 	pg_land(c);
-	cur->res = c->pq.PQexecParams(c->db, sql, nargs, p->types, p->values, p->lengths,
-			p->formats, 1);
+	cur->res = pq_exec_params(c, sql, p, nargs);
 	if (c->pq.PQresultStatus(cur->res) != PGRES_TUPLES_OK)
 		return pq_fault(c, cur->res);
 	cur->rows = c->pq.PQntuples(cur->res);
@@ -413,7 +414,7 @@ static int refill(struct pg_conn *c, struct pg_cursor *cur)
 	} else {
 		snprintf(sql, sizeof(sql), "FETCH %u FROM c%" PRIu64, cur->asked,
 				cur->name);
-		cur->res = c->pq.PQexecParams(c->db, sql, 0, NULL, NULL, NULL, NULL, 1);
+		cur->res = pq_exec_params(c, sql, NULL, 0);
 	}
 	cur->row = cur->rows = 0;
 	if (c->pq.PQresultStatus(cur->res) != PGRES_TUPLES_OK)

@@ -13,9 +13,9 @@
 
 static int probe_lz4(struct pg_conn *c)
 {
-	PGresult *res = c->pq.PQexec(c->db, "SELECT 1 FROM pg_settings WHERE name = "
-					    "'default_toast_compression' "
-					    "AND 'lz4' = ANY (enumvals)");
+	PGresult *res = pq_exec(c,
+			"SELECT 1 FROM pg_settings WHERE name = "
+			"'default_toast_compression' AND 'lz4' = ANY (enumvals)");
 
 	if (c->pq.PQresultStatus(res) != PGRES_TUPLES_OK)
 		pq_fault(c, res);
@@ -89,8 +89,7 @@ int pg_exec(struct conn *conn, const char *sql, const struct cell *args, size_t 
 		return ckpt_fail(c->base.err, CKPT_EINTERNAL,
 				"a value that PostgreSQL cannot hold");
 	pg_land(c);
-	res = c->pq.PQexecParams(c->db, sql, (int)nargs, params.types, params.values,
-			params.lengths, params.formats, 1);
+	res = pq_exec_params(c, sql, &params, (int)nargs);
 	status = c->pq.PQresultStatus(res);
 	if (status == PGRES_COMMAND_OK)
 		changed = (int)strtol(c->pq.PQcmdTuples(res), NULL, 10);
@@ -102,10 +101,22 @@ int pg_exec(struct conn *conn, const char *sql, const struct cell *args, size_t 
 	return c->base.err->code ? c->base.err->code : changed;
 }
 
+static bool copy_send(struct pg_conn *c, struct ckpt_view rows)
+{
+	for (size_t at = 0; at < rows.n; at += COPY_PIECE) {
+		size_t n = rows.n - at < COPY_PIECE ? rows.n - at : COPY_PIECE;
+
+		if (c->pq.PQputCopyData(c->db, (const char *)rows.p + at, (int)n) != 1 ||
+				!pq_flush(c))
+			return false;
+	}
+	return c->pq.PQputCopyEnd(c->db, NULL) == 1 && pq_flush(c);
+}
+
 /* What COPY answers; it has to be asked until there is nothing more. */
 static int copy_result(struct pg_conn *c)
 {
-	for (PGresult *res; (res = c->pq.PQgetResult(c->db));) {
+	for (PGresult *res; (res = pq_result(c));) {
 		if (c->pq.PQresultStatus(res) != PGRES_COMMAND_OK)
 			pq_fault(c, res);
 		c->pq.PQclear(res);
@@ -124,20 +135,19 @@ int pg_copy(struct conn *conn, const char *sql, struct ckpt_view rows)
 	if (c->base.err->code)
 		return c->base.err->code;
 	pg_land(c);
-	res = c->pq.PQexec(c->db, sql);
+	res = pq_exec(c, sql);
 	ready = c->pq.PQresultStatus(res) == PGRES_COPY_IN;
 	if (!ready)
 		pq_fault(c, res);
 	c->pq.PQclear(res);
 	if (!ready)
 		return c->base.err->code;
-	for (size_t at = 0; at < rows.n; at += COPY_PIECE) {
-		size_t n = rows.n - at < COPY_PIECE ? rows.n - at : COPY_PIECE;
-
-		if (c->pq.PQputCopyData(c->db, (const char *)rows.p + at, (int)n) != 1)
-			return pq_fault(c, NULL);
-	}
-	if (c->pq.PQputCopyEnd(c->db, NULL) != 1)
-		return pq_fault(c, NULL);
-	return copy_result(c);
+	/* a server that waits for a lock reads nothing: sending must not wait inside libpq */
+	c->pq.PQsetnonblocking(c->db, 1);
+	if (copy_send(c, rows))
+		copy_result(c);
+	else
+		pq_fault(c, NULL);
+	c->pq.PQsetnonblocking(c->db, 0);
+	return c->base.err->code;
 }

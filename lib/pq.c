@@ -219,6 +219,9 @@ int pq_fault(struct pg_conn *c, const PGresult *res)
 	}
 	m = meaning_of(state);
 	code = m->code;
+	if (code == CKPT_EINTERRUPTED && c->cancelled)
+		return ckpt_fail(c->base.err, code, "stopped by a signal%s",
+				c->writing ? "; what was not committed is undone" : "");
 	if (code == CKPT_EINTERRUPTED && strstr(message, "timeout"))
 		code = CKPT_EBUSY;
 	if (c->writing && strcmp(state, "25006") == 0) {

@@ -1,7 +1,7 @@
 /*
  * pq.h - libpq as it is used here: loaded when a PostgreSQL store is first opened, so that no
  * other command pays for it. pq.c loads, connects and knows what an error of the server means,
- * postgres.c reads, postgres_write.c writes, postgres_cell.c knows what values look like.
+ * pq_wait.c waits for answers, postgres.c reads, postgres_write.c writes, postgres_cell.c knows what values look like.
  */
 #ifndef PQ_H
 #define PQ_H
@@ -12,6 +12,7 @@
 
 /* Every function of the library that may be called, the only list of them. */
 #define PQ_FUNCTIONS(X) \
+	X(PQcancel) \
 	X(PQclear) \
 	X(PQcmdTuples) \
 	X(PQconninfo) \
@@ -22,12 +23,14 @@
 	X(PQenterPipelineMode) \
 	X(PQerrorMessage) \
 	X(PQexec) \
-	X(PQexecParams) \
 	X(PQexitPipelineMode) \
 	X(PQfinish) \
+	X(PQflush) \
+	X(PQfreeCancel) \
 	X(PQfreemem) \
 	X(PQfname) \
 	X(PQftype) \
+	X(PQgetCancel) \
 	X(PQgetResult) \
 	X(PQgetisnull) \
 	X(PQgetlength) \
@@ -45,9 +48,11 @@
 	X(PQresultErrorMessage) \
 	X(PQresultMemorySize) \
 	X(PQresultStatus) \
+	X(PQsendQuery) \
 	X(PQsendQueryParams) \
 	X(PQsetErrorVerbosity) \
 	X(PQsetNoticeReceiver) \
+	X(PQsetnonblocking) \
 	X(PQsocket) \
 	X(PQconsumeInput) \
 	X(PQisBusy) \
@@ -96,6 +101,9 @@ struct pg_conn {
 	uint64_t cursors;                 /* how many were ever opened: their names */
 	uint64_t closing[PG_CLOSING_MAX]; /* done with; closed along with the next query */
 	size_t nclosing;
+	bool (*stop)(void *arg); /* asked while the server is waited for; may be NULL */
+	void *stop_arg;
+	bool cancelled; /* … and it said yes: a statement was called off */
 	bool writing;
 	int lock_ms; /* written to: how long to wait for a lock … */
 	bool has_lz4; /* … and whether new values may be compressed by the faster method */
@@ -133,6 +141,17 @@ int pg_exec(struct conn *, const char *sql, const struct cell *args, size_t narg
 int pg_copy(struct conn *, const char *sql, struct ckpt_view rows);
 int pg_commit(struct conn *);
 
+/* ---- pq_wait.c ---- */
+/* As PQexec, PQexecParams (all in binary, `p` may be NULL) and PQgetResult; but a statement is
+ * cancelled when this process is to stop. */
+PGresult *pq_exec(struct pg_conn *, const char *sql);
+PGresult *pq_exec_params(
+		struct pg_conn *, const char *sql, const struct pg_params *p, int nargs);
+PGresult *pq_result(struct pg_conn *);
+/* Send what is still here, on a connection that does not block; false: it is broken. */
+bool pq_flush(struct pg_conn *);
+
+/* ---- pq.c ---- */
 int pq_load(struct pq *out, struct ckpt_error *);
 /* Connect c->db to `where`; on failure the error says why. */
 int pq_connect(struct pg_conn *c, const char *where, const struct ckpt_config *);
