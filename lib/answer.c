@@ -488,7 +488,7 @@ static int change(struct ckpt_answer *a, struct edit *e)
 int ckpt_answer_run(struct ckpt_answer *a, const char *store,
 		const struct ckpt_config *config)
 {
-	const struct edit_want want = { .verb = "resume" };
+	static const struct edit_want want = { "resume", "SELECT, INSERT, DELETE", 0, 0 };
 	struct edit *e;
 
 	if (edit_open(&e, store, config, &want, a->err) < 0)

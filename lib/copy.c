@@ -468,7 +468,7 @@ int ckpt_copy_count(struct ckpt_copy *c, struct ckpt_receipt *out)
 int ckpt_copy_run(struct ckpt_copy *c, const char *store,
 		const struct ckpt_config *config, struct ckpt_receipt *out)
 {
-	const struct edit_want want = { .verb = "copy" };
+	const struct edit_want want = { .verb = "copy", .needs = "SELECT, INSERT" };
 	struct ckpt_receipt rows;
 	struct edit *e;
 

@@ -300,7 +300,7 @@ int ckpt_delete_run(struct ckpt_delete *d, const char *store,
 		const struct ckpt_config *config, const struct ckpt_delete_how *how,
 		struct ckpt_receipt *out)
 {
-	const struct edit_want want = { .verb = "delete" };
+	const struct edit_want want = { .verb = "delete", .needs = "SELECT, DELETE" };
 
 	*out = (struct ckpt_receipt){ 0 };
 	d->config = config;

@@ -21,7 +21,7 @@ int edit_lock_taken(struct ckpt_error *err, const char *store, struct ckpt_view 
 
 struct refusal { /* a statement that gives a row for what must not be */
 	const char *sql, *what;
-	const char *hint;
+	const char *hint; /* may name the privileges that are needed */
 };
 
 /* clang-format off: SQL reads best as it is broken here */
@@ -65,11 +65,10 @@ static const struct refusal postgres_refusals[] = {
 			"table '%s' has rules, or shares its rows with other tables",
 			FIX },
 	{ "SELECT p.p || ' ON TABLE ' || c.oid::regclass FROM pg_catalog.pg_class c, "
-	  "unnest('{SELECT,INSERT,UPDATE,DELETE}'::text[]) p(p) WHERE c.oid IN " OURS
+	  "unnest(string_to_array($4, ', ')) p(p) WHERE c.oid IN " OURS
 	  " AND NOT has_table_privilege(c.oid, p.p) ORDER BY 1",
 			"this role lacks a privilege: %s",
-			"the owner can allow it: GRANT SELECT, INSERT, UPDATE, DELETE ON "
-			"… TO this role" },
+			"the owner can allow it: GRANT %s ON … TO this role" },
 	{ NULL, NULL, NULL }
 };
 /* clang-format on */
@@ -77,18 +76,19 @@ static const struct refusal postgres_refusals[] = {
 static int refuse(struct edit *e, const struct refusal *r)
 {
 	const char *names[] = { e->sql->checkpoints, e->sql->writes, e->sql->blobs };
-	struct cell args[3], row[1];
+	struct cell args[4], row[1];
 	struct cursor *cur;
 	char name[200];
 
 	for (size_t i = 0; i < 3; i++)
 		args[i] = sql_key_cell(ckpt_view_of(names[i] ? names[i] : ""), false);
-	if (sql_query(&cur, e->sql, r->sql, args, 3) < 0)
+	args[3] = sql_key_cell(ckpt_view_of(e->needs), false);
+	if (sql_query(&cur, e->sql, r->sql, args, 4) < 0)
 		return e->err->code;
 	if (sql_next(cur, row, 1) > 0) {
 		ckpt_show_name(name, row[0].v);
 		ckpt_fail(e->err, CKPT_EREFUSED, r->what, name);
-		ckpt_hint(e->err, "%s", r->hint);
+		ckpt_hint(e->err, r->hint, e->needs);
 	}
 	sql_done(cur);
 	return e->err->code;
@@ -183,6 +183,7 @@ int edit_open(struct edit **out, const char *name, const struct ckpt_config *con
 		return ckpt_fail(err, CKPT_ENOMEM, "out of memory");
 	e->err = err;
 	e->verb = want->verb;
+	e->needs = want->needs;
 	if (store_resolve(&n, name, err) == 0) {
 		e->server = n.backend == &postgres_backend;
 		/* a file is locked before it is opened: who works on it may be in the middle */

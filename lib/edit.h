@@ -15,15 +15,16 @@ struct edit {
 	struct sql_store *
 			sql; /* on a writing connection; begin … commit around everything */
 	struct ckpt_error *err;
-	const char *verb; /* lives as long */
-	bool server;      /* PostgreSQL */
-	bool in;          /* a transaction is open */
-	bool js, python;  /* who writes to it, by sample */
+	const char *verb, *needs; /* as wanted; they live as long */
+	bool server;              /* PostgreSQL */
+	bool in;                  /* a transaction is open */
+	bool js, python;          /* who writes to it, by sample */
 	struct edit_lock *lock;
 };
 
 struct edit_want {
-	const char *verb; /* "prune": for others who find the store locked */
+	const char *verb;  /* "prune": for others who find the store locked */
+	const char *needs; /* privileges on a server's tables: "SELECT, DELETE" */
 	/* shard `shard` of `shards` (1-based): those work side by side, whole-store jobs exclude
 	   all of them; shards 0: the whole store */
 	int64_t shard, shards;

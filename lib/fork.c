@@ -348,7 +348,7 @@ static int change(struct ckpt_fork *f, struct edit *e, char id[static ID_SIZE])
 int ckpt_fork_run(struct ckpt_fork *f, const char *store,
 		const struct ckpt_config *config, struct ckpt_key *out)
 {
-	const struct edit_want want = { .verb = "resume" };
+	const struct edit_want want = { .verb = "resume", .needs = "SELECT, INSERT" };
 	char id[ID_SIZE] = "";
 	struct edit *e;
 

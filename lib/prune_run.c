@@ -126,9 +126,10 @@ int ckpt_prune_run(struct ckpt_prune *p, const char *name,
 		const struct ckpt_config *config, const struct ckpt_prune_how *how,
 		struct ckpt_prune_done *out, struct ckpt_error *err)
 {
-	const struct edit_want want = {
-		.verb = "prune", .shard = how->shard, .shards = how->shards
-	};
+	const struct edit_want want = { .verb = "prune",
+		.needs = "SELECT, DELETE",
+		.shard = how->shard,
+		.shards = how->shards };
 	struct run r = { .config = config, .how = how, .err = err };
 	struct edit *e;
 	int rc = edit_open(&e, name, config, &want, err);

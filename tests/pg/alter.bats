@@ -134,22 +134,38 @@ rows() { # WHERE: a digest of all tables
 	has "$stderr" "keeps no history"
 }
 
-@test "each privilege that is missing is named before anything is written" {
-	local store="host=$PGHOST port=$PGPORT user=poor dbname=alter" table what
+@test "each verb needs its own privileges; one that is missing is named, and nothing is written" {
+	local store="host=$PGHOST port=$PGPORT user=poor dbname=alter" table what verb before
 	local all=(checkpoints checkpoint_writes checkpoint_blobs)
-	sql -d alter -c "GRANT SELECT, INSERT, UPDATE, DELETE ON checkpoints, checkpoint_writes,
-		checkpoint_blobs TO poor" -c 'GRANT SELECT ON checkpoint_migrations TO poor'
-	for table in "${all[@]}"; do
-		for what in INSERT UPDATE DELETE; do
-			sql -d alter -c "REVOKE $what ON $table FROM poor"
-			apart ckpt -s "$store" delete --thread finished --yes
-			is "$what $table: $status" "$what $table: 7"
-			has "$stderr" "$what ON TABLE $table"
-			sql -d alter -c "GRANT $what ON $table TO poor"
+	local -A needs=([prune]=DELETE [enforce-size]=DELETE [delete]=DELETE [copy]=INSERT
+		[fork]=INSERT [answer]='INSERT DELETE')
+	local -A words=([prune]='prune --keep-last 1 --yes' [delete]='delete --thread finished --yes'
+		[enforce-size]='enforce-size --max-size 120kB --min-age 0 --active-within 0 --yes'
+		[copy]='copy forked another' [fork]='resume forked~1 --fork --yes'
+		[answer]='resume ask-pending --answer 1 --yes')
+	sql -d alter -c 'GRANT SELECT ON ALL TABLES IN SCHEMA public TO poor'
+	before=$(rows '')
+	for verb in answer fork copy enforce-size prune delete; do
+		for what in ${needs[$verb]}; do
+			sql -d alter -c "GRANT $what ON checkpoints, checkpoint_writes, checkpoint_blobs TO poor"
 		done
+		for table in "${all[@]}"; do
+			for what in SELECT ${needs[$verb]}; do
+				sql -d alter -c "REVOKE $what ON $table FROM poor"
+				# shellcheck disable=SC2086  # words
+				apart ckpt -s "$store" ${words[$verb]}
+				is "$verb, no $what on $table: $status" "$verb, no $what on $table: 7"
+				if [ "$what" != SELECT ]; then has "$stderr" "$what ON TABLE $table"; fi
+				sql -d alter -c "GRANT $what ON $table TO poor"
+			done
+		done
+		is "$(rows '')" "$before"
+		# shellcheck disable=SC2086  # words
+		apart ckpt -s "$store" ${words[$verb]}
+		is "$verb: $status ${stderr##*ckpt:}" "$verb: 0 ${stderr##*ckpt:}"
+		before=$(rows '')
+		sql -d alter -c 'REVOKE INSERT, DELETE ON ALL TABLES IN SCHEMA public FROM poor'
 	done
-	apart ckpt -s "$store" delete --thread finished --yes
-	is "$status" 0
 }
 
 hold() { # a ckpt that has its lock and waits for a table
