@@ -202,8 +202,6 @@ static int stopped(struct ckpt_delete *d, const struct victim *v)
 				behind, d->n);
 	else
 		ckpt_hint(d->err, "the same again finishes it");
-	if (d->how->secure)
-		ckpt_hint(d->err, "nothing that was freed is overwritten yet");
 	return d->err->code;
 }
 
@@ -276,7 +274,9 @@ static int postgres_thread(struct ckpt_delete *d, const struct victim *v)
 
 static int run(struct ckpt_delete *d)
 {
-	const struct drop_how pace = { .secure = d->how->secure };
+	const struct drop_how pace = {
+		.secure = d->how->secure
+	}; /* overwrites as rows go */
 	bool server = d->edit->server;
 
 	/* runs are dropped at a pace of their own */
@@ -308,7 +308,8 @@ int ckpt_delete_run(struct ckpt_delete *d, const char *store,
 	d->gone = out;
 	if (edit_open(&d->edit, store, config, &want, d->err) < 0)
 		return d->err->code;
-	run(d);
+	if (run(d) < 0 && how->secure)
+		delete_secure_hint(d);
 	edit_close(d->edit);
 	return d->err->code;
 }

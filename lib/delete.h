@@ -34,5 +34,7 @@ int delete_runs(struct ckpt_delete *);
 /* delete_secure.c: before the first row goes, and after the last. */
 int delete_secure_start(struct ckpt_delete *);
 int delete_secure_end(struct ckpt_delete *);
+/* Ended too early: how the rest of it is done, if anything is gone. */
+void delete_secure_hint(const struct ckpt_delete *);
 
 #endif

@@ -2,6 +2,7 @@
  * delete_secure.c - bytes of deleted rows are overwritten, as far as an engine can be told to.
  */
 #include "delete.h"
+#include "vacuum.h"
 
 static void note(const struct ckpt_delete *d, const char *line)
 {
@@ -16,29 +17,20 @@ static int run_sql(struct ckpt_delete *d, const char *sql)
 	return n < 0 ? n : 0;
 }
 
-/* What older deletions left in free pages and in gaps of others is not known: the file is written
+/* What older changes left in free pages and in gaps of others is not known: the file is written
  * anew. The log keeps old pages until all of it is in the file and nobody reads it any more. */
 static int sqlite_end(struct ckpt_delete *d)
 {
-	struct cursor *cur;
-	struct cell row[1];
-	int rc = run_sql(d, "VACUUM");
+	const struct vacuum_how how = { .full = true };
+	struct vacuum_sum sum;
 
-	rc = rc < 0 ? rc
-	            : edit_query(&cur, d->edit, "PRAGMA wal_checkpoint(TRUNCATE)", NULL,
-				      0);
-	if (rc < 0)
-		return rc;
-	rc = sql_next(cur, row, 1);
-	if (rc > 0 && row[0].i != 0) {
-		rc = ckpt_fail(d->err, CKPT_EINCOMPLETE,
-				"the rows are gone, but another process reads the store: "
-				"its log still holds old pages");
-		ckpt_hint(d->err, "they go when the application closes the store, or: "
-				  "ckpt delete --secure again");
-	}
-	sql_done(cur);
-	return rc < 0 ? rc : 0;
+	if (vacuum_run(d->edit, &how, &sum) < 0)
+		return d->err->code;
+	if (!*sum.why)
+		return 0;
+	return ckpt_fail(d->err, CKPT_EINCOMPLETE,
+			"the rows are gone, but another process reads the store: its log "
+			"still holds old pages");
 }
 
 static int postgres_end(struct ckpt_delete *d)
@@ -68,4 +60,13 @@ int delete_secure_start(struct ckpt_delete *d)
 int delete_secure_end(struct ckpt_delete *d)
 {
 	return d->edit->server ? postgres_end(d) : sqlite_end(d);
+}
+
+/* The same again would not find what is gone. */
+void delete_secure_hint(const struct ckpt_delete *d)
+{
+	if (d->gone->checkpoints || d->gone->writes || d->gone->blobs)
+		ckpt_hint(d->err,
+				"older copies of what is gone may be left in free room: "
+				"ckpt prune --vacuum=full writes it anew");
 }

@@ -175,8 +175,9 @@ static int whole(struct vacuum *v)
 
 	if (v->e->err->code || enough_room(v, live) < 0 || nobody_writes(v, live) < 0)
 		return v->e->err->code;
-	/* the copy is a file: memory stays small */
-	if (run(v, "PRAGMA temp_store=1") < 0 || run(v, "VACUUM") < 0 ||
+	/* the copy is a file: memory stays small; a journal that is kept would take the room */
+	if (run(v, "PRAGMA journal_size_limit=0") < 0 ||
+			run(v, "PRAGMA temp_store=1") < 0 || run(v, "VACUUM") < 0 ||
 			run(v, "PRAGMA temp_store=2") < 0)
 		return v->e->err->code;
 	v->out->way = VACUUM_WHOLE;

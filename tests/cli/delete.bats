@@ -180,6 +180,61 @@ answer() { python3 "$BATS_TEST_DIRNAME/answer.py" "$@"; }
 	done
 }
 
+@test "--secure that is killed, or stopped: no byte of the rows is left once prune --vacuum=full ran" {
+	local failing=${FAILPOINTS:-$BATS_TEST_DIRNAME/../../build/failpoints/ckpt} mode how
+	[ -x "$failing" ]
+	for mode in wal delete persist; do
+		for how in kill term; do
+			rm -f s.db*
+			cp "$FIXTURES/py-hitl/store.db" s.db
+			chmod u+w s.db
+			sqlite3 s.db "PRAGMA journal_mode = $mode; PRAGMA secure_delete = 0;
+				UPDATE writes SET value = CAST('CANARY' AS BLOB)
+					WHERE thread_id IN ('finished', 'forked')" >/dev/null
+			# an older copy of a live row, in a gap of its page
+			sqlite3 s.db "PRAGMA secure_delete = 0;
+				UPDATE writes SET value = CAST('OLD-CANARY' AS BLOB)
+					WHERE thread_id = 'finished' AND idx = 0;
+				UPDATE writes SET value = x'00' WHERE thread_id = 'finished' AND idx = 0"
+			status=0
+			CKPT_FAILPOINT=delete.commit.after:1:$how "$failing" -s s.db delete \
+				--thread finished --thread forked --secure --yes >out 2>err || status=$?
+			if [ "$how" = kill ]; then
+				is "$mode $status" "$mode 137"
+			else
+				is "$mode $status" "$mode 143"
+				has "$(cat err)" "ckpt prune --vacuum=full"
+			fi
+			is "$(sqlite3 s.db "SELECT count(*) FROM checkpoints WHERE thread_id = 'finished'")" 0
+			apart ckpt -s s.db delete --thread finished --secure --yes
+			is "$status" 4
+			ckpt -s s.db prune --thread forked --delete-threads --max-delete 90% --yes
+			apart ckpt -s s.db prune --vacuum=full --yes
+			is "$mode $how $status" "$mode $how 0"
+			if cat s.db* | grep -q CANARY; then echo "$mode $how"; false; fi
+		done
+	done
+}
+
+@test "--secure: the rows are overwritten as they go, be it killed right after" {
+	local failing=${FAILPOINTS:-$BATS_TEST_DIRNAME/../../build/failpoints/ckpt} mode
+	for mode in wal delete persist; do
+		rm -f s.db*
+		cp "$FIXTURES/py-hitl/store.db" s.db
+		chmod u+w s.db
+		sqlite3 s.db "PRAGMA journal_mode = $mode; UPDATE writes SET value =
+			CAST(hex(zeroblob(30000)) || 'CANARY' AS BLOB) WHERE thread_id = 'finished';
+			VACUUM" >/dev/null
+		grep -q CANARY s.db
+		status=0
+		CKPT_FAILPOINT=delete.commit.after "$failing" -s s.db delete --thread finished \
+			--secure --yes >/dev/null 2>&1 || status=$?
+		is "$mode $status" "$mode 137"
+		sqlite3 s.db 'PRAGMA wal_checkpoint(TRUNCATE)' >/dev/null
+		if cat s.db s.db-* 2>/dev/null | grep -q CANARY; then echo "$mode"; false; fi
+	done
+}
+
 @test "--secure beside a reader says that the log could not be emptied" {
 	python3 -c '
 import sqlite3, sys, time
@@ -193,6 +248,7 @@ time.sleep(60)' "$db" >ready 3>&- &
 	apart ckpt delete --thread finished --secure --yes --lock-wait 0
 	is "$status" 3
 	has "$stderr" "another process reads the store"
+	has "$stderr" "hint: older copies of what is gone may be left in free room: ckpt prune --vacuum=full"
 	is "$(count finished)" "0 0"
 }
 
