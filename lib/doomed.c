@@ -3,7 +3,7 @@
  * as needed.
  *
  * A record is a byte of flags, then lengths and bytes: a namespace (a second byte of flags, its
- * thread, ns and the ids it is told with), or an id with its row, which belongs to the namespace
+ * thread, ns, the ids it is told with, and a count), or an id with its row, which belongs to the namespace
  * before it. 40 bytes for most, so that the list
  * of a large store is kept in a file from the moment it does not fit into memory any more. That
  * file has no name. Nothing here knows engines or transactions.
@@ -159,7 +159,7 @@ int doomed_space(struct doomed *d, const struct doomed_space *s)
 	const uint8_t bytes[2] = { (uint8_t)flags, (uint8_t)more };
 	const struct ckpt_view v[SPACE_VIEWS] = { s->key.thread, s->key.ns, s->newest,
 		s->caller, s->root_newest };
-	size_t n = sizeof(bytes);
+	size_t n = sizeof(bytes) + VARINT_MAX;
 
 	for (size_t i = 0; i < SPACE_VIEWS; i++)
 		n += VARINT_MAX + v[i].n;
@@ -168,6 +168,7 @@ int doomed_space(struct doomed *d, const struct doomed_space *s)
 	ckpt_buf_add(&d->buf, bytes, sizeof(bytes));
 	for (size_t i = 0; i < SPACE_VIEWS; i++)
 		put_view(&d->buf, v[i]);
+	put_number(&d->buf, (uint64_t)s->count);
 	d->space_at = 0;
 	return written(d);
 }
@@ -268,6 +269,7 @@ static int read_space(struct doomed *d, uint8_t flags)
 {
 	struct ckpt_view v[SPACE_VIEWS];
 	size_t at[SPACE_VIEWS];
+	uint64_t count;
 	uint8_t more = 0;
 
 	d->space_at = d->at - 1;
@@ -280,6 +282,8 @@ static int read_space(struct doomed *d, uint8_t flags)
 		at[i] = d->names.n;
 		ckpt_buf_add(&d->names, v[i].p ? v[i].p : "", v[i].n);
 	}
+	if (number_at(d, &count) < 0)
+		return d->err->code;
 	if (d->names.failed)
 		return ckpt_fail(d->err, CKPT_ENOMEM, "out of memory");
 	for (size_t i = 0; i < SPACE_VIEWS; i++)
@@ -293,6 +297,7 @@ static int read_space(struct doomed *d, uint8_t flags)
 		.newest_blob = flags & BLOB,
 		.whole = flags & WHOLE,
 		.whole_thread = flags & WHOLE_THREAD,
+		.count = (int64_t)count,
 		.chains = more & CHAINS,
 		.caller = v[3],
 		.caller_blob = more & BLOB_CALLER,

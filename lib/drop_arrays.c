@@ -38,9 +38,14 @@ static struct drop_space *add_space(struct drop_thread *t, const struct doomed_s
 		t->cap = cap;
 	}
 	space = &t->spaces[t->nspaces++];
-	*space = (struct drop_space){ .whole = s->whole || s->whole_thread };
+	*space = (struct drop_space){ .ids = t->ids.n,
+		.least = t->ids.n,
+		.count = s->count,
+		.whole = s->whole || s->whole_thread,
+		.chains = s->chains };
 	space->ns = name_add(&t->names, s->key.ns);
 	space->newest = name_add(&t->names, s->newest);
+	space->root = s->root_newest.p ? name_add(&t->names, s->root_newest) : 0;
 	return space;
 }
 
@@ -105,11 +110,21 @@ static void array_add(struct ckpt_buf *b, const char *p, size_t n)
 
 static void column_add(struct drop_arrays *a, enum drop_column c, const char *text)
 {
-	array_add(&a->columns[c], text, strlen(text));
+	if (text)
+		array_add(&a->columns[c], text, strlen(text));
+	else
+		ckpt_buf_puts(&a->columns[c], a->columns[c].n ? ",NULL" : "{NULL");
 }
 
-/* The last of its ids, taken away. */
-static struct ckpt_view last_id(struct drop_thread *t)
+static struct ckpt_view least_id(struct drop_thread *t, struct drop_space *s)
+{
+	struct ckpt_view id = ckpt_view_of(t->ids.p + s->least);
+
+	s->least += id.n + 1;
+	return id;
+}
+
+static struct ckpt_view greatest_id(struct drop_thread *t)
 {
 	const char *end = t->ids.p + t->ids.n - 1;
 	const char *before = memrchr(t->ids.p, '\0', t->ids.n - 1);
@@ -125,7 +140,7 @@ static void take_ids(struct drop_arrays *a, struct drop_space *s, int64_t n)
 
 	a->ids.n = 0;
 	for (int64_t i = 0; i < n; i++) {
-		struct ckpt_view id = last_id(t);
+		struct ckpt_view id = s->chains ? greatest_id(t) : least_id(t, s);
 
 		array_add(&a->ids, id.p, id.n);
 		s->headless = s->headless || is_name(t, s->newest, id);
@@ -133,6 +148,17 @@ static void take_ids(struct drop_arrays *a, struct drop_space *s, int64_t n)
 	ckpt_buf_puts(&a->ids, a->ids.n ? "}" : "{}");
 	if (!a->ids.failed)
 		array_add(&a->columns[DROP_IDS], a->ids.p, a->ids.n);
+}
+
+/* So many of its ids are done with. */
+static void leave(struct drop_thread *t, struct drop_space *s, int64_t n)
+{
+	s->left -= n;
+	t->left -= n;
+	if (s->left > 0)
+		return;
+	t->ids.n = s->ids;
+	t->nspaces--;
 }
 
 /* What fits of the thread. */
@@ -153,13 +179,13 @@ static void take(struct drop_arrays *a, int64_t most)
 		column_add(a, DROP_NEWEST, t->names.p + s->newest);
 		column_add(a, DROP_WHOLE, number);
 		column_add(a, DROP_HEADLESS, s->headless ? "t" : "f");
+		column_add(a, DROP_ROOT, s->root ? t->names.p + s->root : NULL);
 		take_ids(a, s, t->whole ? 0 : n);
-		s->left -= n;
-		t->left -= n;
 		a->items += n;
+		a->rows += s->count;
+		s->count -= n;
 		most -= n;
-		if (s->left == 0)
-			t->nspaces--;
+		leave(t, s, n);
 	}
 }
 
@@ -170,7 +196,7 @@ int drop_arrays_fill(struct drop_arrays *a, int64_t limit)
 
 	for (size_t i = 0; i < DROP_COLUMNS; i++)
 		a->columns[i].n = 0;
-	a->items = a->threads = 0;
+	a->items = a->threads = a->rows = 0;
 	while (a->threads < BATCH_THREADS) {
 		struct drop_thread *t = &a->thread;
 
@@ -197,10 +223,7 @@ int64_t drop_arrays_skip(struct drop_arrays *a, const struct ckpt_key *key)
 
 	if (!s || !is_name(t, 0, key->thread) || !is_name(t, s->ns, key->ns))
 		return 0;
-	for (int64_t i = 0; i < n; i++)
-		last_id(t);
-	t->left -= n;
-	t->nspaces--;
+	leave(t, s, n);
 	return n;
 }
 

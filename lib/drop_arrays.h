@@ -1,10 +1,12 @@
 /*
  * drop_arrays.h - what goes next, as arrays that one statement of PostgreSQL takes. Internal.
  *
- * A batch is some threads whole, or a part of one. From a thread that does not fit the end is
- * taken: namespaces of subgraphs go before their callers, and what a delta channel is made of,
- * which lies with the ancestors, goes after those that need it. So a run that ends in the middle
- * leaves nothing that cannot be loaded, or that a new plan would not find.
+ * A batch is some threads whole, or a part of one. A thread that does not fit is taken from its
+ * end: namespaces of subgraphs go before their callers, without whom a new plan would leave them.
+ * Of a namespace that does not fit the least ids go first: what is left of it then lies between
+ * what is gone and a newer one, where no checkpoint looks like the head of a branch, which a new
+ * plan would keep. But where one may load from its parents the greatest go first, for nothing may
+ * be left that cannot be loaded.
  */
 #ifndef DROP_ARRAYS_H
 #define DROP_ARRAYS_H
@@ -12,7 +14,8 @@
 #include "doomed.h"
 
 /* A row is a namespace: thread, ns, newest id as planned; how many checkpoints it has if all of
- * them go, else 0; whether its newest one went in an earlier batch; ids of those that go now. */
+ * them go, else 0; whether its newest one went in an earlier batch; ids of those that go now; the
+ * newest id of the root as planned, if what becomes of this namespace hangs on that. */
 enum drop_column {
 	DROP_THREAD,
 	DROP_NS,
@@ -20,14 +23,19 @@ enum drop_column {
 	DROP_WHOLE,
 	DROP_HEADLESS,
 	DROP_IDS,
+	DROP_ROOT,
 	DROP_COLUMNS
 };
 
 struct drop_space {        /* a namespace of `thread` */
 	size_t ns, newest; /* where they begin in `names` */
-	int64_t left;      /* ids that are not taken yet: the last ones of `ids` */
-	bool whole;        /* all of its checkpoints go */
-	bool headless;     /* its newest one is taken */
+	size_t root;       /* likewise; or 0, there is none */
+	size_t ids, least; /* where they begin in `ids`, and those that are not taken yet */
+	int64_t left;  /* … how many: of the last namespace they are the last ones */
+	int64_t count; /* checkpoints it has */
+	bool whole;    /* all of its checkpoints go */
+	bool chains;   /* the greatest go first */
+	bool headless; /* its newest one is taken */
 };
 struct drop_thread {
 	struct ckpt_buf names; /* each ends in a NUL, which none can hold; first the thread's */
@@ -47,6 +55,7 @@ struct drop_arrays {
 	/* the batch */
 	struct ckpt_buf columns[DROP_COLUMNS];
 	int64_t items, threads;
+	int64_t rows;    /* checkpoints that its namespaces have, with those that stay */
 	bool by_threads; /* whole threads; ids are not told */
 };
 

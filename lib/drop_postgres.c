@@ -30,6 +30,7 @@
 #define ITEM_NS 500000 /* … of `hold` for the first batch, a careful guess */
 #define LIMIT_LEAST 20
 #define LIMIT_MOST 20000
+#define MOST_SHARE 4 /* of its rows at least a fourth: most of a namespace */
 #define HOLD_NS ((int64_t)1000000000)
 #define LOCK_MS "200"
 #define PAUSE_FIRST ((int64_t)20000000)
@@ -51,45 +52,62 @@ static const char lock[] =
 		"LOCK TABLE {blobs}, {checkpoints} IN SHARE ROW EXCLUSIVE MODE";
 
 /* `holds`: is the plan still right for this namespace? The newest checkpoint is the one that the
- * saver would load: by the order of the database, not of bytes. */
+ * saver would load: by the order of the database, not of bytes. What follows a root checkpoint
+ * is planned anew once the root has gone on. */
 static const char spaces[] =
 		"WITH s AS (SELECT u.*, (headless OR newest IS NOT DISTINCT FROM "
 		"(SELECT c.checkpoint_id FROM {checkpoints} c WHERE c.thread_id = t "
 		"AND c.checkpoint_ns = n ORDER BY c.checkpoint_id DESC LIMIT 1)) AND "
 		"(whole = 0 OR whole = (SELECT count(*) FROM {checkpoints} c "
-		"WHERE c.thread_id = t AND c.checkpoint_ns = n)) AS holds "
-		"FROM unnest($1::text::text[], $2::text::text[], $3::text::text[], "
-		"$4::text::int8[], $5::text::bool[], $6::text::text[]) "
-		"WITH ORDINALITY AS u(t, n, newest, whole, headless, ids, i)), ";
+		"WHERE c.thread_id = t AND c.checkpoint_ns = n)) AND "
+		"(root IS NULL OR NOT EXISTS (SELECT FROM {checkpoints} c WHERE "
+		"c.thread_id = t AND c.checkpoint_ns = '' AND c.checkpoint_id > root)) "
+		"AS holds FROM unnest($1::text::text[], $2::text::text[], "
+		"$3::text::text[], $4::text::int8[], $5::text::bool[], $6::text::text[], "
+		"$7::text::text[]) WITH ORDINALITY "
+		"AS u(t, n, newest, whole, headless, ids, root, i)), ";
 
-static const char hold_ids[] = "ok AS (SELECT * FROM s), "
-			       "d AS (SELECT i, t, n, x.id FROM ok, unnest(ids::text[]) "
-			       "AS x(id) WHERE holds), ";
+static const char hold_ids[] = "ok AS (SELECT s.*";
+/* … and which channels have blobs. Most have none: others' versions need not be looked at. */
+static const char channels[] =
+		", ARRAY(SELECT DISTINCT b.channel FROM {blobs} b WHERE b.thread_id = t "
+		"AND b.checkpoint_ns = n) AS channels";
+static const char doomed_ids[] = " FROM s), d AS (SELECT i, t, n, x.id FROM ok, "
+				 "unnest(ids::text[]) AS x(id) "
+				 "WHERE holds), ";
 /* Each payload is unpacked once. IS TRUE keeps the server from making a join of it. */
 static const char sweep[] =
-		"named AS (SELECT ok.i, (ok.i, c.checkpoint_id) IN (SELECT i, id FROM d) "
-		"AS goes, "
-		"v.key AS c, v.value AS v FROM ok JOIN {checkpoints} c ON c.thread_id = "
-		"ok.t "
-		"AND c.checkpoint_ns = ok.n, jsonb_each_text(CASE "
-		"jsonb_typeof(c.checkpoint -> "
-		"'channel_versions') WHEN 'object' THEN c.checkpoint -> "
-		"'channel_versions' "
-		"ELSE '{}' END) AS v WHERE ok.holds), "
+		"named AS (SELECT i, goes, c, versions ->> c AS v FROM (SELECT ok.i, "
+		"(ok.i, c.checkpoint_id) IN (SELECT i, id FROM d) AS goes, "
+		"c.checkpoint -> 'channel_versions' AS versions, unnest(channels) AS c "
+		"FROM ok JOIN {checkpoints} c ON c.thread_id = ok.t "
+		"AND c.checkpoint_ns = ok.n WHERE ok.holds) x), "
 		"gone_blobs AS (DELETE FROM {blobs} b USING ok WHERE ok.holds "
 		"AND b.thread_id = ok.t AND b.checkpoint_ns = ok.n "
-		"AND ((ok.i, b.channel, b.version) IN (SELECT i, c, v FROM named WHERE "
-		"goes)) "
-		"IS TRUE AND ((ok.i, b.channel, b.version) IN "
-		"(SELECT i, c, v FROM named WHERE NOT goes)) IS NOT TRUE RETURNING "
-		"b.version), ";
-static const char delete_ids[] =
+		"AND ((ok.i, b.channel, b.version) IN (SELECT i, c, v FROM named "
+		"WHERE goes AND v IS NOT NULL)) IS TRUE "
+		"AND ((ok.i, b.channel, b.version) IN (SELECT i, c, v FROM named "
+		"WHERE NOT goes AND v IS NOT NULL)) IS NOT TRUE RETURNING b.version), ";
+/* A few of many: one after the other is looked up. */
+static const char delete_few[] =
 		"gone AS (DELETE FROM {checkpoints} c USING d WHERE c.thread_id = d.t "
 		"AND c.checkpoint_ns = d.n AND c.checkpoint_id = d.id RETURNING 1) ";
-static const char delete_ids_writes[] =
+static const char delete_few_writes[] =
 		", gone_writes AS (DELETE FROM {writes} w USING d WHERE w.thread_id = "
 		"d.t "
 		"AND w.checkpoint_ns = d.n AND w.checkpoint_id = d.id RETURNING 1) ";
+/* Most of a namespace: going through all of it takes half the time, since keys are found by
+ * comparing them in the order of a language. */
+static const char delete_most[] =
+		"gone AS (DELETE FROM {checkpoints} c USING ok WHERE ok.holds "
+		"AND c.thread_id = ok.t AND c.checkpoint_ns = ok.n "
+		"AND ((ok.i, c.checkpoint_id) IN (SELECT i, id FROM d)) IS TRUE "
+		"RETURNING 1) ";
+static const char delete_most_writes[] =
+		", gone_writes AS (DELETE FROM {writes} w USING ok WHERE ok.holds "
+		"AND w.thread_id = ok.t AND w.checkpoint_ns = ok.n "
+		"AND ((ok.i, w.checkpoint_id) IN (SELECT i, id FROM d)) IS TRUE "
+		"RETURNING 1) ";
 
 /* A thread goes if each of its namespaces is as planned and there is no other. */
 static const char hold_threads[] =
@@ -121,14 +139,17 @@ static const char result_blobs[] =
 static const char result_end[] = ") r GROUP BY what, t, n";
 /* clang-format on */
 
+enum way { FEW, MOST, THREADS, WAYS };
+#define PARTS 7
+
 struct run {
 	struct edit *edit;
 	const struct drop_how *how;
 	struct drop_sum *sum;
 	struct drop_arrays batch;
-	struct ckpt_buf sql[2]; /* by ids, by threads */
-	struct ckpt_buf moved;  /* thread, ns, …: each ends in a NUL */
-	struct drop_sum gone;   /* in this batch */
+	struct ckpt_buf sql[WAYS];
+	struct ckpt_buf moved; /* thread, ns, …: each ends in a NUL */
+	struct drop_sum gone;  /* in this batch */
 	int64_t counted; /* … blobs of a version that a writer may write once more */
 	bool locks;      /* writers are kept out */
 	int64_t hold;
@@ -148,27 +169,36 @@ static void pause_ns(int64_t ns)
 	nanosleep(&t, NULL);
 }
 
-/* The two statements, for the tables that there are. */
+/* The statements, for the tables that there are. */
 static int compose(struct run *r)
 {
 	bool writes = r->edit->sql->has_writes, blobs = r->edit->sql->has_blobs;
-	const char *const texts[2][9] = {
-		{ spaces, hold_ids, blobs ? sweep : "", delete_ids,
-				writes ? delete_ids_writes : "", result,
-				writes ? result_writes : "", blobs ? result_blobs : "",
-				result_end },
-		{ spaces, hold_threads, blobs ? delete_threads_blobs : "", delete_threads,
-				writes ? delete_threads_writes : "", result,
-				writes ? result_writes : "", blobs ? result_blobs : "",
-				result_end }
+	const char *const texts[WAYS][PARTS] = {
+		[FEW] = { spaces, hold_ids, blobs ? channels : "", doomed_ids,
+				blobs ? sweep : "", delete_few,
+				writes ? delete_few_writes : "" },
+		[MOST] = { spaces, hold_ids, blobs ? channels : "", doomed_ids,
+				blobs ? sweep : "", delete_most,
+				writes ? delete_most_writes : "" },
+		[THREADS] = { spaces, hold_threads, blobs ? delete_threads_blobs : "",
+				delete_threads, writes ? delete_threads_writes : "" },
 	};
+	const char *const ends[] = { result, writes ? result_writes : "",
+		blobs ? result_blobs : "", result_end };
 
-	for (size_t i = 0; i < 2; i++) {
-		for (size_t k = 0; k < 9; k++)
+	for (size_t i = 0; i < WAYS; i++) {
+		for (size_t k = 0; k < PARTS && texts[i][k]; k++)
 			edit_text(&r->sql[i], r->edit, texts[i][k]);
+		for (size_t k = 0; k < sizeof(ends) / sizeof(ends[0]); k++)
+			edit_text(&r->sql[i], r->edit, ends[k]);
 		ckpt_buf_add(&r->sql[i], "", 1);
 	}
 	return r->edit->err->code;
+}
+
+static enum way way_of(const struct drop_arrays *b)
+{
+	return b->by_threads ? THREADS : b->rows / MOST_SHARE > b->items ? FEW : MOST;
 }
 
 /* ---- a transaction --------------------------------------------------------------------------- */
@@ -205,8 +235,7 @@ static int run_statement(struct run *r)
 	r->counted = 0;
 	for (size_t i = 0; i < DROP_COLUMNS; i++)
 		args[i] = sql_key_cell(ckpt_buf_view(&b->columns[i]), false);
-	if (sql_query(&cur, r->edit->sql, r->sql[b->by_threads].p, args, DROP_COLUMNS) <
-			0)
+	if (sql_query(&cur, r->edit->sql, r->sql[way_of(b)].p, args, DROP_COLUMNS) < 0)
 		return r->edit->err->code;
 	while ((rc = sql_next(cur, row, 4)) > 0)
 		count(r, row);
@@ -341,7 +370,7 @@ int drop_run_postgres(struct edit *e, struct doomed *list, const struct drop_how
 		rc = run_all(&r);
 	edit_rollback(e);
 	drop_arrays_free(&r.batch);
-	for (size_t i = 0; i < 2; i++)
+	for (size_t i = 0; i < WAYS; i++)
 		ckpt_buf_free(&r.sql[i]);
 	ckpt_buf_free(&r.moved);
 	return rc < 0 ? rc : e->err->code;

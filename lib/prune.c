@@ -120,6 +120,7 @@ static int note_space(struct ckpt_prune *p, size_t at, const struct ckpt_prune_s
 		.newest = t->facts[s->newest].id,
 		.newest_blob = t->facts[s->newest].blob,
 		.whole = sum->drop == (int64_t)s->count,
+		.count = (int64_t)s->count,
 		.whole_thread = t->plan.emptied };
 	int rc = sum->drop ? prune_chains(p, at) : 0;
 

@@ -1,7 +1,8 @@
 /*
  * drop_keys.c - drops what standard input names, for tests: fields that end in NUL bytes, `s`
- * thread ns newest whole whole_thread, then `i` id for each. Prints what went and, on the first
- * line of standard error, what failed; the exit status is the library's code, positive.
+ * thread ns newest whole whole_thread chains count root_newest (empty: none), then `i` id for each.
+ * Prints what went and, on the first line of standard error, what failed; the exit status is the
+ * library's code, positive.
  *
  *	drop_keys STORE [SHARD SHARDS [HOLD_MS [PATIENCE_MS [plain|full]]]] <KEYS
  *
@@ -25,13 +26,15 @@ static char *field(void)
 	return NULL;
 }
 
+#define WORDS 8
+
 static int add_space(struct doomed *list)
 {
-	char *words[5];
+	char *words[WORDS];
 	struct doomed_space s = { 0 };
 	int rc;
 
-	for (size_t i = 0; i < 5; i++) {
+	for (size_t i = 0; i < WORDS; i++) {
 		words[i] = field();
 		if (!words[i])
 			abort();
@@ -41,8 +44,12 @@ static int add_space(struct doomed *list)
 	s.newest = ckpt_view_of(words[2]);
 	s.whole = words[3][0] == '1';
 	s.whole_thread = words[4][0] == '1';
+	s.chains = words[5][0] == '1';
+	s.count = strtoll(words[6], NULL, 10);
+	if (*words[7])
+		s.root_newest = ckpt_view_of(words[7]);
 	rc = doomed_space(list, &s);
-	for (size_t i = 0; i < 5; i++)
+	for (size_t i = 0; i < WORDS; i++)
 		free(words[i]);
 	return rc;
 }

@@ -26,10 +26,10 @@ import common
 import postgres
 from postgres import psql, rows_of
 from prune_store import (Ended, Session, State, TABLES, Writer, address, all_but_newest, check, ckpt, database,
-                         drop, dropped, equal, fill, findings, keys, literal, some, start)
+                         drop, dropped, equal, fill, findings, keys, literal, run_tests, some,
+                         start)
 
 SOAK = float(sys.argv[1]) if len(sys.argv) > 1 else 8
-SEED = os.environ.get("SEED", "1")
 FIXTURES = pathlib.Path(os.environ.get("FIXTURES", "build/fixtures"))
 BUSY, REFUSED = 4, 8    # codes of the library
 
@@ -66,17 +66,18 @@ def random_sets(t, r):
     for js in (False, True):
         with database() as name:
             fill(name, Writer(r.random(), js), 150, 8, ("", "agent", "call:1|in:2"))
-            for hold in (0, 4, 200):
+            for hold, share in ((0, 0.4), (4, 0.4), (4, 0.05), (200, 0.1)):
                 before = State(name)
                 names = sorted({k[0] for k in before.checkpoints})
                 threads = set(r.sample(names, len(names) // 8))
                 spaces = sorted(s for s in before.newest if s[0] not in threads)
                 whole = set(r.sample(spaces, len(spaces) // 6))
                 doomed = {k for k in before.checkpoints if k[0] not in threads and
-                          (k[:2] in whole or r.random() < 0.4)}
-                what = "js %s, hold %s" % (js, hold)
+                          (k[:2] in whole or r.random() < share)}
+                chains = set(r.sample(spaces, len(spaces) // 3))
+                what = "js %s, hold %s, share %s" % (js, hold, share)
                 want = before.after(doomed, threads)
-                for data in (keys(before, doomed, whole=whole), keys(before, (), threads)):
+                for data in (keys(before, doomed, whole=whole, chains=chains), keys(before, (), threads)):
                     dropped(t, what, address(name), data, 0, 0, hold)
                 State(name).same(t, what, want)
             check(t, what, name)
@@ -475,20 +476,5 @@ TESTS = (fixtures, random_sets, moved, command, vacuum, counting_writer, fork_un
          terminated, server_stopped, roles, soak)
 
 
-def main():
-    print("# seed %s\n1..%d" % (SEED, len(TESTS)))
-    only = os.environ.get("ONLY")
-    for n, run in enumerate(TESTS, 1):
-        if only and run.__name__ not in only.split():
-            continue
-        t, began = common.Tally(), time.monotonic()
-        run(t, random.Random("%s %s" % (run.__name__, SEED)))
-        common.tap(n, "%s: %s" % (run.__doc__.split(":")[0].split("\n")[0],
-                                  common.totals(t.count)), t.problems)
-        print("# %s %.1f s" % (run.__name__, time.monotonic() - began), flush=True)
-        main.bad = getattr(main, "bad", 0) + bool(t.problems)
-    return 1 if getattr(main, "bad", 0) else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_tests(TESTS))

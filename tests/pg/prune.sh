@@ -2,17 +2,19 @@
 # TAP: deleting beside live writers, killed, cut off, without privileges. Runs inside with-server.sh.
 #
 #   tests/pg/prune.sh [SECONDS]     of writing beside it (8)
+#   PRUNE=prune_again               another program of tests in this folder
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 build=${BUILD:-build}
+program=${PRUNE:-prune}
 python=/usr/bin/python3
 [ -x "$python" ] || python=python3
 
 mkdir -p "$build/pg"
 for variant in "$build" build/failpoints; do
 	read -ra compile <"$variant/flags"
-	"${compile[@]}" -Ilib -o "$build/pg/drop_keys.${variant##*/}" tests/pg/drop_keys.c \
+	"${compile[@]}" -Ilib -o "$build/pg/$program.${variant##*/}" tests/pg/drop_keys.c \
 		"$variant/libckpt.a" -lsqlite3 -lnettle
 done
-export DROP=$build/pg/drop_keys.${build##*/} DROP_FAIL=$build/pg/drop_keys.failpoints
-exec "$python" tests/pg/prune.py "$@"
+export DROP=$build/pg/$program.${build##*/} DROP_FAIL=$build/pg/$program.failpoints
+exec "$python" "tests/pg/$program.py" "$@"

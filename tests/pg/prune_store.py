@@ -1,5 +1,5 @@
 """For prune.py: stores of PostgreSQL as savers write them, a naive model of what deleting leaves,
-and running what deletes. Tests do not belong here.
+running what deletes, and running tests. Tests do not belong here.
 """
 import collections
 import contextlib
@@ -10,6 +10,7 @@ import random
 import subprocess
 import sys
 import tempfile
+import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "oracle"))
 import common
@@ -65,7 +66,7 @@ class Writer:
     def version(self, n):
         return n if self.js else "%032d.%016d" % (n, self.r.randrange(10**15, 10**16))
 
-    def put(self, thread, ns, base, ident=None):
+    def put(self, thread, ns, base, ident=None, caller=None):
         """One checkpoint after `base`, (id, versions) or None: (SQL, the new base)."""
         parent, versions = base or (None, {})
         ident = ident or self.next_id()
@@ -89,7 +90,8 @@ class Writer:
                 "checkpoint_ns, checkpoint_id) DO UPDATE SET checkpoint = EXCLUDED.checkpoint, "
                 "metadata = EXCLUDED.metadata;\n" % (
                     ", ".join(map(literal, (*key, ident))), literal(parent) if parent else "NULL",
-                    literal(json.dumps(body)), literal(json.dumps({"source": "loop", "step": step}))))
+                    literal(json.dumps(body)), literal(json.dumps(
+                        {"source": "loop", "step": step, **({"parents": {"": caller}} if caller else {})}))))
         return sql, (ident, versions)
 
     def writes(self, thread, ns, ident):
@@ -185,8 +187,10 @@ class State:
                 if x[0] not in ("__start__", "round") and (*k[:2], *x) not in self.blobs}
 
 
-def keys(state, doomed, threads=(), whole=()):
-    """As drop_keys.c reads them; `whole`: namespaces of which all goes."""
+def keys(state, doomed, threads=(), whole=(), chains=(), roots=None):
+    """As drop_keys.c reads them; `whole`: namespaces of which all goes, `chains`: that need parents,
+    `roots`: {namespace: newest root checkpoint} of those that hang on it."""
+    count = collections.Counter(k[:2] for k in state.checkpoints)
     out = []
     spaces = collections.defaultdict(list)
     for k in sorted(state.checkpoints):
@@ -194,7 +198,9 @@ def keys(state, doomed, threads=(), whole=()):
             spaces[k[:2]].append(k[2])
     for (thread, ns), ids in sorted(spaces.items()):
         out += ["s", thread, ns, state.newest[thread, ns],
-                str(int((thread, ns) in whole or thread in threads)), str(int(thread in threads))]
+                str(int((thread, ns) in whole or thread in threads)), str(int(thread in threads)),
+                str(int((thread, ns) in chains)), str(count[thread, ns]),
+                (roots or {}).get((thread, ns), "")]
         for i in ids:
             out += ["i", i]
     return b"".join(x.encode() + b"\0" for x in out)
@@ -295,3 +301,20 @@ def findings(name):
     p = subprocess.run([common.CKPT, "check", "-s", address(name), "--json"], capture_output=True)
     return {(x["code"], x["thread"], x["ns"], x["id"], x.get("channel"))
             for x in json.loads(p.stdout)["data"] if x["severity"] == "error"}
+
+
+# ---- TAP ------------------------------------------------------------------------------------------------
+
+def run_tests(tests):
+    seed, only, bad = os.environ.get("SEED", "1"), os.environ.get("ONLY"), 0
+    print("# seed %s\n1..%d" % (seed, len(tests)))
+    for n, run in enumerate(tests, 1):
+        if only and run.__name__ not in only.split():
+            continue
+        t, began = common.Tally(), time.monotonic()
+        run(t, random.Random("%s %s" % (run.__name__, seed)))
+        common.tap(n, "%s: %s" % (run.__doc__.split(":")[0].split("\n")[0],
+                                  common.totals(t.count)), t.problems)
+        print("# %s %.1f s" % (run.__name__, time.monotonic() - began), flush=True)
+        bad |= bool(t.problems)
+    return int(bad)

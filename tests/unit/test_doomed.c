@@ -69,6 +69,7 @@ static void fill(struct doomed *d, size_t items, size_t each)
 							.newest_blob = i / each % 2,
 							.whole = i / each % 5 == 2,
 							.whole_thread = i / each % 5 == 3,
+							.count = row_of(i / each),
 							.chains = i / each % 3 == 2,
 							.caller = caller_of(i / each),
 							.caller_blob = i / each % 4 == 3,
@@ -97,8 +98,8 @@ static bool item_is(const struct doomed_item *item, size_t i, size_t each)
 	       ckpt_view_eq(s->newest, id_of(newest, (at + 1) * each)) &&
 	       s->newest_blob == at % 2 && s->whole == (at % 5 == 2) &&
 	       s->whole_thread == (at % 5 == 3) && s->chains == (at % 3 == 2) &&
-	       view_is(s->caller, caller_of(at)) && s->caller_blob == (at % 4 == 3) &&
-	       view_is(s->root_newest, root_of(at)) &&
+	       s->count == row_of(at) && view_is(s->caller, caller_of(at)) &&
+	       s->caller_blob == (at % 4 == 3) && view_is(s->root_newest, root_of(at)) &&
 	       s->root_newest_blob == (at % 6 == 2);
 }
 
