@@ -6,12 +6,12 @@
  * one thread would have found it. A unit whose turn has not come keeps a little of it, then waits.
  */
 #include <pthread.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
+#include "ahead.h"
 #include "check.h"
 
 enum {
@@ -19,7 +19,6 @@ enum {
 	RANGES = 24, /* some more than threads, so that all have done at the same time */
 	KEPT = 1 << 18, /* bytes of findings a unit holds back */
 };
-#define WORTH_IT (INT64_C(8) << 20) /* bytes of a store */
 
 struct unit {
 	struct ckpt_bound from, upto;
@@ -331,18 +330,12 @@ static int run_team(struct team *t, struct worker *w, size_t n)
 
 static size_t threads_wanted(const struct check *c)
 {
-	struct ckpt_space space;
-	cpu_set_t cpus;
-
 	/* where values lie apart, a server works beside us */
 	if (c->thread.p || c->apart || !c->store->backend->twin || c->opt->jobs == 1)
 		return 1;
 	if (c->opt->jobs)
 		return c->opt->jobs < MOST_THREADS ? c->opt->jobs : MOST_THREADS;
-	if (ckpt_store_space(c->store, &space) < 0 || space.file < WORTH_IT ||
-			sched_getaffinity(0, sizeof(cpus), &cpus) != 0)
-		return 1;
-	return CPU_COUNT(&cpus) < MOST_THREADS ? (size_t)CPU_COUNT(&cpus) : MOST_THREADS;
+	return ahead_threads(c->store, MOST_THREADS);
 }
 
 static int cut(struct team *t)

@@ -25,65 +25,6 @@ static struct sql_scan *scan_of(struct ckpt_scan *s)
 
 /* ---- the statement ------------------------------------------------------------------------------ */
 
-/* Where keys are always text, one of bytes is nowhere, and asking for it would be an error. */
-void sql_bounds(struct ckpt_buf *b, const struct sql_store *store,
-		const char *const cols[3], const struct ckpt_key *key, const char *word)
-{
-	const struct ckpt_view part[3] = { key->thread, key->ns, key->id };
-
-	for (unsigned i = 0; i < 3; i++) {
-		if (!part[i].p)
-			continue;
-		if (store->dialect->text_keys && key->blob & 1U << i)
-			ckpt_buf_addf(b, "%sfalse", word);
-		else
-			ckpt_buf_addf(b, "%s%s = $%u", word, cols[i], i + 1);
-		word = " AND ";
-	}
-}
-
-/* In the order of the index. */
-static const char *add_threads(struct ckpt_buf *b, const char *thread,
-		const struct ckpt_pick *pick, const char *word)
-{
-	if (pick->thread_from.v.p) {
-		ckpt_buf_addf(b, "%s%s >= $7", word, thread);
-		word = " AND ";
-	}
-	if (pick->thread_upto.v.p) {
-		ckpt_buf_addf(b, "%s%s < $8", word, thread);
-		word = " AND ";
-	}
-	return word;
-}
-
-const char *sql_within(struct ckpt_buf *b, const struct sql_store *store,
-		const char *const cols[3], const struct ckpt_pick *pick)
-{
-	const struct ckpt_key *k = &pick->key;
-	const char *by = store->dialect->by_bytes;
-
-	sql_bounds(b, store, cols, k, " WHERE ");
-	if (pick->from.p)
-		ckpt_buf_addf(b, " AND %s%s >= $5", cols[2], by);
-	if (pick->upto.p)
-		ckpt_buf_addf(b, " AND %s%s <= $6", cols[2], by);
-	return add_threads(b, cols[0], pick,
-			k->thread.p || k->ns.p || k->id.p ? " AND " : " WHERE ");
-}
-
-void sql_args(struct cell out[static SQL_ARGS], const struct ckpt_pick *p)
-{
-	bool blob_id = p->key.blob & CKPT_BLOB_ID;
-
-	sql_key_cells(out, &p->key);
-	out[3] = (struct cell){ .kind = CELL_INT, .i = p->limit };
-	out[4] = sql_key_cell(p->from, blob_id);
-	out[5] = sql_key_cell(p->upto, blob_id);
-	out[6] = sql_key_cell(p->thread_from.v, p->thread_from.blob);
-	out[7] = sql_key_cell(p->thread_upto.v, p->thread_upto.blob);
-}
-
 /* By bytes; the newest checkpoint is the one that is greatest in the database's own order, and
  * the seeks from head to head compare in that order too. What the bounds make one value is left
  * out: no engine sees that it need not be sorted by bytes. */
@@ -119,7 +60,7 @@ static void add_heads(struct ckpt_buf *b, const struct sql_scan *s,
 		ckpt_buf_addf(b, " WHERE %s < $1", l->key[0]);
 	else if (s->pick.key.thread.p)
 		sql_bounds(b, store, l->key, &s->pick.key, " WHERE ");
-	add_threads(b, l->key[0], &s->pick,
+	sql_threads(b, l->key[0], &s->pick,
 			s->started || s->pick.key.thread.p ? " AND " : " WHERE ");
 	add_order(b, store, &s->pick, 3);
 	ckpt_buf_puts(b, " LIMIT 1");
@@ -204,16 +145,10 @@ static int compose(struct sql_scan *s, const struct sql_store *store)
 static int start(struct sql_scan *s)
 {
 	struct sql_store *store = sql_of(s->base.store);
-	struct cell args[SQL_ARGS];
 
-	sql_args(args, &s->pick);
-	if (s->pick.depth == CKPT_HEADS && s->started) {
-		args[0] = s->at[0];
-		args[1] = s->at[1];
-	}
 	if (compose(s, store) < 0)
 		return store->base.err->code;
-	return s->sql ? sql_query(&s->cur, store, s->sql, args, SQL_ARGS) : 0;
+	return s->sql ? sql_scan_query(&s->cur, s, s->sql, s->ncols) : 0;
 }
 
 /* Many checkpoints of a namespace, one after the other as their ids ascend by bytes. */

@@ -38,9 +38,16 @@ void sql_fill_key(struct sql_scan *, const struct cell *row, size_t n,
 /* `word`, then equality for each part of the key that is bound; later ones follow an AND. */
 void sql_bounds(struct ckpt_buf *, const struct sql_store *, const char *const cols[3],
 		const struct ckpt_key *, const char *word);
+/* A range of threads; returns the word before a further condition. */
+const char *sql_threads(struct ckpt_buf *, const char *thread, const struct ckpt_pick *,
+		const char *word);
 /* WHERE the row is one that the pick means; returns the word before a further condition. */
 const char *sql_within(struct ckpt_buf *, const struct sql_store *,
 		const char *const cols[3], const struct ckpt_pick *);
+/* The pick's bounds are the statement's arguments. All links of a large store come from a thread
+ * that reads ahead: rows of this and another table are merged, and looked into meanwhile. */
+int sql_scan_query(
+		struct cursor **out, struct sql_scan *, const char *sql, size_t ncells);
 /* Rows as they lie: with bounds of threads the index is quicker. */
 static inline bool sql_lies(const struct ckpt_pick *p)
 {

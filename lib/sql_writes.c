@@ -232,9 +232,7 @@ static int merge_query(struct write_merge *m, struct sql_scan *scan)
 	struct sql_store *s = sql_of(scan->base.store);
 	const struct ckpt_pick *p = &scan->pick;
 	struct ckpt_buf sql = { 0 };
-	struct cell args[SQL_ARGS];
 
-	sql_args(args, p);
 	if (!m->terse)
 		sql_write_cols(&sql, s, m->bodies);
 	else
@@ -247,7 +245,8 @@ static int merge_query(struct write_merge *m, struct sql_scan *scan)
 	if (sql.failed)
 		ckpt_fail(s->base.err, CKPT_ENOMEM, "out of memory");
 	else
-		sql_query(&m->cur, s, sql.p, args, SQL_ARGS);
+		sql_scan_query(&m->cur, scan, sql.p,
+				m->terse ? TERSE_COLS + 3 : row_cells(m->bodies));
 	ckpt_buf_free(&sql);
 	return s->base.err->code;
 }

@@ -3,7 +3,11 @@
  * tables with the same row numbers, then their indexes. `main` is the copy, `old` the store, which
  * is only read. What a copy would not be true to (see `unlike`) is no case for this.
  */
+#include <inttypes.h>
+
 #include "vacuum_rewrite.h"
+
+#define AT_ONCE 1000
 
 /* ---- the schema ---------------------------------------------------------------------------- */
 
@@ -128,23 +132,39 @@ static int insert_text(struct ckpt_buf *to, struct rewrite *r, struct ckpt_view 
 	return r->e->err->code;
 }
 
+/* Some rows at a time, by their numbers in a list: each as a statement costs more than the row. */
+static int fill_some(struct rewrite *r, const char *sql, const int64_t *rows, size_t n)
+{
+	struct ckpt_buf list = { 0 };
+	struct cell arg = { .kind = CELL_TEXT };
+	int rc;
+
+	for (size_t i = 0; i < n; i++)
+		ckpt_buf_addf(&list, "%c%" PRId64, i ? ',' : '[', rows[i]);
+	ckpt_buf_puts(&list, "]");
+	arg.v = ckpt_buf_view(&list);
+	rc = list.failed ? ckpt_fail(r->e->err, CKPT_ENOMEM, "out of memory")
+	                 : sqlite_exec(&r->copy->base, sql, &arg, 1);
+	ckpt_buf_free(&list);
+	if (rc >= 0 && (size_t)rc != n)
+		return ckpt_fail(r->e->err, CKPT_EINTERNAL,
+				"a row that stays was not copied");
+	return rc < 0 ? rc : 0;
+}
+
 static int fill_kept(
 		struct rewrite *r, const char *table, const struct rewrite_rows *rows)
 {
-	struct cell arg = { .kind = CELL_INT };
 	struct ckpt_buf sql = { 0 };
 	int rc = insert_text(&sql, r, ckpt_view_of(table));
 
-	ckpt_buf_puts(&sql, " WHERE rowid = $1");
+	ckpt_buf_puts(&sql, " WHERE rowid IN (SELECT value FROM json_each($1))");
 	if (rc == 0 && sql.failed)
 		rc = ckpt_fail(r->e->err, CKPT_ENOMEM, "out of memory");
-	for (size_t i = 0; i < rows->n && rc == 0; i++) {
-		arg.i = rows->v[i];
-		rc = sqlite_exec(&r->copy->base, sql.p, &arg, 1);
-		if (rc >= 0 && rc != 1)
-			rc = ckpt_fail(r->e->err, CKPT_EINTERNAL,
-					"a row that stays was not copied");
-		rc = rc < 0 ? rc : 0;
+	for (size_t i = 0; i < rows->n && rc == 0; i += AT_ONCE) {
+		size_t n = rows->n - i;
+
+		rc = fill_some(r, sql.p, rows->v + i, n < AT_ONCE ? n : AT_ONCE);
 		if (rc == 0 && rewrite_late(r)) {
 			ckpt_buf_free(&sql);
 			return rewrite_not(r, "it would keep writers out for too long");
