@@ -15,8 +15,9 @@ struct ckpt_store { /* every backend's store begins with this */
 	bool tentative;
 	/* values that are plain in the checkpoint, others in blobs, and whether there are any */
 	bool inlines, has_blobs;
-	bool shallow;            /* keeps no history: blobs have no version */
-	struct crypt *crypt;     /* opens rows kept under AES; NULL: no key was given */
+	bool shallow;        /* keeps no history: blobs have no version */
+	bool wide;           /* texts are kept as UTF-16: keys come in another order */
+	struct crypt *crypt; /* opens rows kept under AES; NULL: no key was given */
 	bool (*stop)(void *arg); /* asked at each row; NULL: never */
 	void *stop_arg;
 };
@@ -58,6 +59,8 @@ struct store_name {
 	char *where, *shown;
 };
 int store_resolve(struct store_name *out, const char *name, struct ckpt_error *);
+/* Do its keys come in the order of their bytes, as stores that are merged must have them? */
+int store_ordered(const struct ckpt_store *, struct ckpt_error *);
 void store_name_free(struct store_name *);
 
 #endif

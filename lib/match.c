@@ -175,10 +175,13 @@ static void close_side(struct side *s)
 int ckpt_match_open(struct ckpt_match **out, struct ckpt_store *a, struct ckpt_store *b,
 		const struct ckpt_match_how *how)
 {
-	struct ckpt_match *m = calloc(1, sizeof(*m));
+	struct ckpt_match *m;
 	int rc;
 
 	*out = NULL;
+	if (store_ordered(a, a->err) < 0 || store_ordered(b, a->err) < 0)
+		return a->err->code;
+	m = calloc(1, sizeof(*m));
 	if (m)
 		m->work.canon = canon_new();
 	if (!m || !m->work.canon) {

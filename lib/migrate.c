@@ -308,10 +308,11 @@ static int look_at_target(struct migrate *m)
 	int rc = ckpt_store_open(&target, m->at, &m->config, &err);
 
 	if (rc == 0) {
+		rc = store_ordered(target, m->err);
 		m->to_apart = target->inlines;
 		m->paths = target_has_paths(target);
 		without_key(m, target);
-		rc = plan_make(m, target);
+		rc = rc < 0 ? rc : plan_make(m, target);
 		if (rc >= 0)
 			rc = ckpt_store_end(target);
 		ckpt_store_close(target);
@@ -427,6 +428,8 @@ static int run(struct migrate *m)
 	m->at = m->stage.part ? m->stage.part : m->name;
 	if (rc >= 0)
 		rc = check_apart(m);
+	if (rc >= 0)
+		rc = store_ordered(m->source, m->err);
 	if (rc >= 0)
 		rc = check_source(m);
 	if (rc >= 0 && !m->how->dry_run)

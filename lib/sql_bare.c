@@ -12,15 +12,14 @@ enum {
 	BARE_COLS
 }; /* metadata, or the write's channel */
 
-int sql_bare_wanted(struct sql_scan *s)
+void sql_bare_wanted(struct sql_scan *s)
 {
 	const struct ckpt_pick *p = &s->pick;
 
-	if (!p->bare || p->depth < CKPT_VALUES || p->writes || p->limit ||
-			(p->rows != CKPT_STORED && p->rows != CKPT_WRITE_ROWS))
-		return 0;
 	/* what is read as UTF-8 tells no size of a text that is stored otherwise */
-	return sql_keeps_utf8(sql_of(s->base.store), &s->bare);
+	s->bare = p->bare && p->depth >= CKPT_VALUES && !p->writes && !p->limit &&
+	          (p->rows == CKPT_STORED || p->rows == CKPT_WRITE_ROWS) &&
+	          !s->base.store->wide;
 }
 
 static void add_table(struct ckpt_buf *b, const struct sql_scan *s, const char *table)

@@ -328,6 +328,21 @@ static int check_layout_name(struct detect *d)
 	return CKPT_EUSAGE;
 }
 
+static int see_encoding(struct sql_store *s)
+{
+	struct cursor *cur;
+	struct cell cell;
+
+	if (!s->dialect->encoding)
+		return 0;
+	if (sql_query(&cur, s, s->dialect->encoding, NULL, 0) < 0)
+		return s->base.err->code;
+	s->base.wide = sql_next(cur, &cell, 1) > 0 &&
+	               !ckpt_view_eq(cell.v, CKPT_LIT("UTF-8"));
+	sql_done(cur);
+	return s->base.err->code;
+}
+
 int sql_detect(struct sql_store *s, const struct ckpt_config *config)
 {
 	struct detect d = { .s = s, .config = config };
@@ -337,6 +352,8 @@ int sql_detect(struct sql_store *s, const struct ckpt_config *config)
 		rc = s->dialect->catalog ? try_schemas(&d) : try_all(&d);
 	if (rc == 0)
 		rc = unknown_layout(&d);
+	if (rc >= 0)
+		rc = see_encoding(s);
 	ckpt_buf_free(&d.checkpoints.names);
 	ckpt_buf_free(&d.writes.names);
 	ckpt_buf_free(&d.blobs.names);

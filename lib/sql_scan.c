@@ -186,8 +186,8 @@ int sql_scan(struct ckpt_scan **out, struct ckpt_store *store,
 	s->cache = sql_of(store)->has_blobs ? blob_cache_new() : NULL;
 	if (sql_of(store)->has_blobs && !s->cache)
 		ckpt_fail(store->err, CKPT_ENOMEM, "out of memory");
-	if (store->err->code || sql_bare_wanted(s) < 0 || start(s) < 0 ||
-			write_merge_new(&s->merge, s) < 0 ||
+	sql_bare_wanted(s);
+	if (store->err->code || start(s) < 0 || write_merge_new(&s->merge, s) < 0 ||
 			(s->cache && goes_upwards(&s->pick) &&
 					blob_cache_follow(s->cache, sql_of(store),
 							&s->pick) < 0)) {

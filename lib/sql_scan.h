@@ -59,7 +59,7 @@ void sql_rows_compose(struct ckpt_buf *, struct sql_scan *);
 int sql_rows_fill(struct sql_scan *, const struct cell *row, struct ckpt_checkpoint *out);
 
 /* sql_bare.c: sets `bare` if that is what the pick asks for; the statement, and one row of it. */
-int sql_bare_wanted(struct sql_scan *);
+void sql_bare_wanted(struct sql_scan *);
 void sql_bare_compose(struct ckpt_buf *, struct sql_scan *);
 int sql_bare_fill(struct sql_scan *, const struct cell *row, struct ckpt_checkpoint *out);
 /* The container and the values it points to. */
@@ -71,8 +71,6 @@ void sql_write_cols(struct ckpt_buf *, const struct sql_store *, bool bodies);
 /* One write from a row of these columns; its views are the row's. */
 void sql_write_row(struct sql_store *, struct ckpt_write *out, const struct cell *row,
 		bool bodies, struct arena *);
-/* Does the engine keep its texts as UTF-8, as they are read? */
-int sql_keeps_utf8(struct sql_store *, bool *yes);
 /* One cursor for the writes of all checkpoints of a scan; `out` stays NULL where their order
  * cannot be told or few checkpoints are asked for. */
 int write_merge_new(struct write_merge **out, struct sql_scan *);

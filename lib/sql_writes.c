@@ -190,26 +190,10 @@ static int key_cmp(const struct write_merge *m, const struct cell *key)
 	return m->down ? -d : d;
 }
 
-int sql_keeps_utf8(struct sql_store *s, bool *yes)
-{
-	struct cursor *cur;
-	struct cell cell;
-
-	*yes = true;
-	if (!s->dialect->encoding)
-		return 0;
-	if (sql_query(&cur, s, s->dialect->encoding, NULL, 0) < 0)
-		return s->base.err->code;
-	*yes = sql_next(cur, &cell, 1) > 0 && ckpt_view_eq(cell.v, CKPT_LIT("UTF-8"));
-	sql_done(cur);
-	return s->base.err->code;
-}
-
 /* The order of both cursors has to be one that can be followed here. */
-static int byte_order(struct sql_store *s, const struct ckpt_pick *p, bool *yes)
+static bool byte_order(const struct sql_store *s, const struct ckpt_pick *p)
 {
-	*yes = !(p->newest && *s->dialect->by_bytes);
-	return *yes ? sql_keeps_utf8(s, yes) : 0;
+	return !(p->newest && *s->dialect->by_bytes) && !s->base.wide;
 }
 
 static void add_order(struct ckpt_buf *b, const struct sql_store *s,
@@ -267,14 +251,11 @@ int write_merge_new(struct write_merge **out, struct sql_scan *scan)
 {
 	struct sql_store *s = sql_of(scan->base.store);
 	const struct ckpt_pick *p = &scan->pick;
-	bool ordered;
 
 	*out = NULL;
 	if (!p->writes || !s->has_writes || p->rows != CKPT_WHOLE || p->limit ||
-			p->depth < CKPT_KEYS || p->key.id.p)
+			p->depth < CKPT_KEYS || p->key.id.p || !byte_order(s, p))
 		return 0;
-	if (byte_order(s, p, &ordered) < 0 || !ordered)
-		return s->base.err->code;
 	*out = calloc(1, sizeof(**out));
 	if (!*out)
 		return ckpt_fail(s->base.err, CKPT_ENOMEM, "out of memory");

@@ -227,6 +227,19 @@ int store_resolve(struct store_name *out, const char *name, struct ckpt_error *e
 	return err->code;
 }
 
+int store_ordered(const struct ckpt_store *s, struct ckpt_error *err)
+{
+	if (!s->wide)
+		return 0;
+	ckpt_fail(err, CKPT_EREFUSED,
+			"'%s' keeps its texts as UTF-16, and its keys in another order: "
+			"it "
+			"is neither copied nor compared",
+			s->name);
+	ckpt_hint(err, "write it anew as UTF-8: sqlite3 OLD.db .dump | sqlite3 NEW.db");
+	return err->code;
+}
+
 void store_name_free(struct store_name *n)
 {
 	free(n->where);

@@ -336,3 +336,45 @@ $(date -d 2020-01-01 +%s)"
 	same exit "$status" 8
 	same "what is left" "$(cut -f1 <<<"$stdout" | sort -u)" only-a
 }
+
+@test "a file that keeps its texts as UTF-16: read; not compared, not copied, either way" {
+	local thread wide words
+	for wide in UTF-16le UTF-16be; do
+		rm -f wide.db plain.db made.*
+		{
+			echo "PRAGMA encoding = '$wide';"
+			sqlite3 "$FIXTURES/py-hitl/store.db" .dump
+			for thread in é 中 😀; do
+				echo "INSERT INTO checkpoints SELECT '$thread', checkpoint_ns, checkpoint_id,
+					parent_checkpoint_id, type, checkpoint, metadata FROM checkpoints
+					WHERE thread_id = 'finished';
+				INSERT INTO writes SELECT '$thread', checkpoint_ns, checkpoint_id, task_id,
+					task_path, idx, channel, type, value FROM writes WHERE thread_id = 'finished';"
+			done
+		} | sqlite3 wide.db
+		sqlite3 wide.db .dump | sqlite3 plain.db # as the hint says
+		is "$(sqlite3 wide.db 'PRAGMA encoding')" "$wide"
+		for words in 'list' 'list -l' 'list 中 -l' 'show 😀 --json' 'resume 中' 'check' 'diff é' \
+			'list --thread-glob [é中]' 'list --where source=loop --ids'; do
+			# shellcheck disable=SC2086  # words
+			is "$words: $("$CKPT" -s wide.db $words | sed s/wide/plain/ | sort | sha256sum)" \
+				"$words: $("$CKPT" -s plain.db $words | sort | sha256sum)"
+		done
+		apart ckpt -s wide.db diff --against plain.db
+		is "$wide $status" "$wide 7"
+		has "$stderr" "'wide.db' keeps its texts as UTF-16"
+		has "$stderr" "hint: write it anew as UTF-8: sqlite3 OLD.db .dump | sqlite3 NEW.db"
+		apart ckpt -s plain.db diff --against wide.db
+		is "$wide $status" "$wide 7"
+		apart ckpt migrate wide.db made.db
+		is "$wide $status $(ls made.* 2>&1 | grep -c '^made')" "$wide 7 0"
+		has "$stderr" "'wide.db' keeps its texts as UTF-16"
+		apart ckpt migrate wide.db made.jsonl
+		is "$wide $status" "$wide 7"
+		apart ckpt migrate wide.db plain.db --verify-only
+		is "$wide $status" "$wide 7"
+		apart ckpt migrate plain.db wide.db
+		is "$wide $status" "$wide 7"
+		ckpt migrate plain.db made.db
+	done
+}
