@@ -45,11 +45,17 @@ static void on_progress(void *arg, int64_t done, int64_t all)
 	progress_show(d->progress, d->doing, done, all);
 }
 
+/* Told of each namespace; those of a thread come together, or nearly so. */
 static void on_moved(void *arg, const struct ckpt_key *key)
 {
 	struct deed *d = arg;
 	char name[200];
 
+	if (d->nmoved && ckpt_view_eq(ckpt_buf_view(&d->moved), key->thread))
+		return;
+	d->nmoved++;
+	d->moved.n = 0;
+	ckpt_buf_add(&d->moved, key->thread.p, key->thread.n);
 	cli_note(d->cli, "thread '%s' was written to in the meantime: left alone",
 			ckpt_show_name(name, key->thread));
 }
@@ -90,7 +96,8 @@ static int carry_out(struct deed *d, const char *name)
 	rc = ckpt_prune_run(d->plan, name, &config, &how, &d->out->done, &d->cli->err);
 	progress_end(d->progress);
 	d->out->ran = true;
-	d->out->plan.threads_skipped += d->out->done.moved;
+	d->out->plan.threads_skipped += d->nmoved;
+	ckpt_buf_free(&d->moved);
 	if (rc == CKPT_EINTERRUPTED)
 		cli_note(d->cli,
 				"deleted %lld of %lld checkpoints; the store is "

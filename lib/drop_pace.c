@@ -10,6 +10,7 @@
 #define GAP (26 * MS)         /* one of the first seven questions falls into it */
 #define WIDE (52 * MS)        /* … of the later ones, too */
 #define LOOK (3 * MS)         /* time between two looks whether others came */
+#define TOGETHER (200 * MS)   /* that a transaction may last for what should go in one */
 #define RECENT (2000 * MS)    /* they write if they did so within this time */
 #define UNSEEN (400 * MS)     /* without any sign, there is one gap in this time */
 #define LOG INT64_C(12000000) /* bytes of the log that are let grow */
@@ -95,6 +96,11 @@ bool pace_goes_on(struct drop_pace *p)
 {
 	p->until = ckpt_monotonic();
 	return p->until - p->began < p->budget;
+}
+
+bool pace_may_stretch(const struct drop_pace *p)
+{
+	return p->until - p->began < TOGETHER;
 }
 
 /* The log into the file, as far as others let it. Frames in the log; -1: another one is at it. */

@@ -23,6 +23,8 @@ struct drop_pace {
 int pace_start(struct drop_pace *, struct edit *, const struct drop_how *);
 int pace_begin(struct drop_pace *, struct edit *);
 bool pace_goes_on(struct drop_pace *); /* in a transaction: there is time for more */
+/* … or, asked after that, for what should not be left for the next one. */
+bool pace_may_stretch(const struct drop_pace *);
 /* After the commit: the log is moved into the file, and others get their turn. */
 int pace_between(struct drop_pace *, struct edit *);
 int pace_end(struct drop_pace *, struct edit *);

@@ -1,34 +1,16 @@
 /*
- * drop_sqlite.c - what goes from a SQLite file: in the order in which rows lie, newest first, in
- * short transactions with room between them.
+ * drop_sqlite.c - what goes from a SQLite file: in the order of drop_order.c, in short transactions
+ * with room between them, each of which looks again whether its plan still holds.
  *
- * Neighbours in the file are gone together, so that pages become free whole and are never
- * written. Within a namespace a greater id always goes first: what a delta channel is made of
- * lies with the ancestors, so a run that ends in the middle leaves nothing that cannot be loaded.
- * Subgraph calls go before the root: without their caller a new plan would leave them.
  * A list of any length is worked on in pieces, from its end. When a transaction may begin, and
  * what is done between two, is the business of drop_pace.c.
  */
+#include "drop_order.h"
 #include "drop_pace.h"
 #include "failpoint.h"
 
-#define PIECE ((size_t)24 << 20) /* bytes of keys at a time */
-#define TILE 32768               /* rows */
-
-struct victim {
-	struct ckpt_view id;
-	int64_t row;
-	int64_t order; /* its row, or that of a greater id if that lies further ahead */
-	uint32_t space, at, tile;
-	bool blob;
-};
-
-struct space { /* a namespace of the piece */
-	struct doomed_space s;
-	int64_t mark; /* where it stands in the list */
-	int64_t version; /* of the file when its newest checkpoint was seen to be the planned */
-	bool seen, moved;
-};
+#define PIECE ((size_t)16 << 20)      /* bytes of keys at a time, … */
+#define PIECE_MOST ((size_t)24 << 20) /* … and of a thread that does not end there */
 
 struct drop {
 	struct edit *e;
@@ -38,10 +20,8 @@ struct drop {
 	struct drop_pace pace;
 	struct arena arena;
 	struct ckpt_buf sql[6];
-	struct victim *victims; /* of the piece, as they go */
-	size_t n, cap;
-	struct space *spaces;
-	size_t nspaces, spaces_cap;
+	struct drop_piece p;
+	size_t cap, spaces_cap;
 	int64_t done;
 	int64_t moved_mark; /* a moved namespace whose other part is in the next piece; or -1 */
 };
@@ -73,9 +53,9 @@ static int no_memory(struct drop *d)
 	return ckpt_fail(d->e->err, CKPT_ENOMEM, "out of memory");
 }
 
-static struct ckpt_key key_of(const struct drop *d, const struct victim *v)
+static struct ckpt_key key_of(const struct drop *d, const struct drop_victim *v)
 {
-	struct ckpt_key key = d->spaces[v->space].s.key;
+	struct ckpt_key key = d->p.spaces[v->space].s.key;
 
 	key.id = v->id;
 	key.blob |= v->blob ? CKPT_BLOB_ID : 0u;
@@ -101,20 +81,25 @@ static bool grow(void **p, size_t *cap, size_t n, size_t size)
 
 static int add_space(struct drop *d, const struct doomed_space *s, int64_t mark)
 {
-	struct space *to;
+	struct drop_space *to;
 
-	if (!grow((void **)&d->spaces, &d->spaces_cap, d->nspaces, sizeof(*to)))
+	if (!grow((void **)&d->p.spaces, &d->spaces_cap, d->p.nspaces, sizeof(*to)))
 		return no_memory(d);
-	to = &d->spaces[d->nspaces++];
-	*to = (struct space){ .s = *s, .mark = mark, .moved = mark == d->moved_mark };
+	to = &d->p.spaces[d->p.nspaces++];
+	*to = (struct drop_space){
+		.s = *s, .mark = mark, .moved = mark == d->moved_mark
+	};
 	to->s.key.thread = arena_copy(&d->arena, s->key.thread, d->e->err);
 	to->s.key.ns = arena_copy(&d->arena, s->key.ns, d->e->err);
 	to->s.newest = arena_copy(&d->arena, s->newest, d->e->err);
+	to->s.caller = arena_copy(&d->arena, s->caller, d->e->err);
+	to->s.root_newest = arena_copy(&d->arena, s->root_newest, d->e->err);
+	to->first = d->p.n;
 	return d->e->err->code;
 }
 
 /* Where the plan did not say where a row lies; it stays -1 if there is none. */
-static int find_row(struct drop *d, struct victim *v)
+static int find_row(struct drop *d, struct drop_victim *v)
 {
 	struct ckpt_key key = key_of(d, v);
 	struct cell args[3], row[1];
@@ -131,83 +116,55 @@ static int find_row(struct drop *d, struct victim *v)
 
 static int add_victim(struct drop *d, const struct doomed_item *item)
 {
-	struct victim *v;
+	struct drop_victim *v;
 
-	if (!grow((void **)&d->victims, &d->cap, d->n, sizeof(*v)))
+	if (!grow((void **)&d->p.victims, &d->cap, d->p.n, sizeof(*v)))
 		return no_memory(d);
-	v = &d->victims[d->n];
-	*v = (struct victim){ .row = item->row,
-		.space = (uint32_t)d->nspaces - 1,
-		.at = (uint32_t)d->n,
+	v = &d->p.victims[d->p.n];
+	*v = (struct drop_victim){ .row = item->row,
+		.space = (uint32_t)d->p.nspaces - 1,
+		.at = (uint32_t)d->p.n,
 		.blob = item->key.blob & CKPT_BLOB_ID };
 	v->id = arena_copy(&d->arena, item->key.id, d->e->err);
-	d->n++;
+	d->p.n++;
+	d->p.spaces[v->space].n++;
 	return d->e->err->code || v->row >= 0 ? d->e->err->code : find_row(d, v);
 }
 
-static int later_row_first(const void *pa, const void *pb)
+static size_t space_bytes(const struct doomed_space *s)
 {
-	const struct victim *a = pa, *b = pb;
-
-	if (a->order != b->order)
-		return a->order < b->order ? 1 : -1;
-	return a->at < b->at ? 1 : -1;
+	return sizeof(struct drop_space) + 80 + s->key.thread.n + s->key.ns.n +
+	       s->newest.n + s->caller.n + s->root_newest.n;
 }
 
-static int by_tile(const void *pa, const void *pb)
-{
-	const struct victim *a = pa, *b = pb;
-
-	if (a->tile != b->tile)
-		return a->tile < b->tile ? -1 : 1;
-	/* of a thread the root is the first, and goes last */
-	if (a->space != b->space)
-		return a->space > b->space ? -1 : 1;
-	return later_row_first(pa, pb);
-}
-
-/* No id before a greater one of its namespace, wherever its row lies. Rows alone would be the
- * order for the tables, keys for their indexes: where threads take turns in writing, either writes
- * each page of the others many times. So rows are cut into tiles, which are ordered by key. */
-static void sort(struct drop *d)
-{
-	if (!d->n)
-		return;
-	for (size_t i = d->n; i--;) {
-		struct victim *v = &d->victims[i];
-
-		v->order = v->row;
-		if (i + 1 < d->n && v[1].space == v->space && v[1].order < v->order)
-			v->order = v[1].order;
-	}
-	if (!d->n)
-		return;
-	qsort(d->victims, d->n, sizeof(*d->victims), later_row_first);
-	for (size_t i = 0; i < d->n; i++)
-		d->victims[i].tile = (uint32_t)(i / TILE);
-	qsort(d->victims, d->n, sizeof(*d->victims), by_tile);
-}
-
-/* The next `most` bytes of keys; how many there were. */
+/* The next keys: threads as a whole, unless one alone is too long; how many there were. */
 static int64_t load(struct drop *d, bool keep)
 {
 	struct doomed_item item;
 	int64_t n = 0, mark = -1;
+	uint64_t thread = 0;
 	size_t bytes = 0;
 	int rc = 0;
 
-	d->n = d->nspaces = 0;
+	d->p.n = d->p.nspaces = 0;
 	arena_reset(&d->arena);
-	while (bytes < PIECE && (rc = doomed_next(d->list, &item)) > 0) {
-		int64_t at = doomed_here(d->list).space;
+	while (bytes < PIECE_MOST) {
+		struct doomed_mark before = doomed_here(d->list);
+		int64_t at;
 
-		if (at != mark)
-			bytes += sizeof(struct space) + 64 + item.key.thread.n +
-			         item.key.ns.n;
+		if ((rc = doomed_next(d->list, &item)) <= 0)
+			break;
+		at = doomed_here(d->list).space;
+		if (at != mark && bytes >= PIECE && ckpt_hash(item.key.thread) != thread)
+			return doomed_seek(d->list, before) < 0 ? d->e->err->code : n;
+		if (at != mark) {
+			bytes += space_bytes(item.space);
+			thread = ckpt_hash(item.key.thread);
+		}
 		if (keep && at != mark && add_space(d, item.space, at) < 0)
 			return d->e->err->code;
 		mark = at;
-		bytes += sizeof(struct victim) + 32 + item.key.id.n;
+		bytes += sizeof(struct drop_victim) + 32 + item.key.id.n;
 		if (keep && add_victim(d, &item) < 0)
 			return d->e->err->code;
 		n++;
@@ -217,29 +174,44 @@ static int64_t load(struct drop *d, bool keep)
 
 /* ---- a transaction --------------------------------------------------------------------------- */
 
-/* Whether the newest checkpoint of the namespace is still the one that the plan knew. */
-static int look_again(struct drop *d, struct space *s)
+/* How the newest checkpoint of a namespace stands to the one that the plan knew; NONE: there is
+ * none. A failure is the edit's. */
+enum { NONE = -2 };
+static int compare_newest(struct drop *d, const struct ckpt_key *space,
+		struct ckpt_view planned, bool planned_blob)
 {
 	struct cell args[3], cell[1] = { 0 };
-	bool found, blob;
 	struct cursor *cur;
+	bool found, blob;
 	int cmp;
 
-	sql_key_cells(args, &s->s.key);
+	sql_key_cells(args, space);
 	if (sql_query(&cur, d->e->sql, d->sql[NEWEST].p, args, 2) < 0)
-		return d->e->err->code;
+		return NONE;
 	found = sql_next(cur, cell, 1) > 0;
 	blob = cell[0].kind == CELL_BLOB; /* every BLOB is behind every TEXT */
-	cmp = blob != s->s.newest_blob ? (blob ? 1 : -1)
-	                               : ckpt_view_cmp(cell[0].v, s->s.newest);
+	cmp = blob != planned_blob ? (blob ? 1 : -1) : ckpt_view_cmp(cell[0].v, planned);
 	sql_done(cur);
+	return !found ? NONE : cmp < 0 ? -1 : cmp > 0;
+}
+
+/* Whether nobody wrote to the namespace, or to the root on which it hangs, since the plan. */
+static int look_again(struct drop *d, struct drop_space *s)
+{
+	struct ckpt_key root = { .thread = s->s.key.thread,
+		.ns = CKPT_LIT(""),
+		.blob = s->s.key.blob & CKPT_BLOB_THREAD };
+	int cmp = compare_newest(d, &s->s.key, s->s.newest, s->s.newest_blob);
+
+	/* of one that goes whole the newest may be gone already */
+	s->moved = s->s.whole || s->s.whole_thread ? cmp > 0 : cmp != 0;
+	if (!s->moved && s->s.root_newest.p)
+		s->moved = compare_newest(d, &root, s->s.root_newest,
+					   s->s.root_newest_blob) > 0;
 	if (d->e->err->code)
 		return d->e->err->code;
 	s->seen = true;
 	s->version = d->pace.version;
-	/* of one that goes whole the newest may be gone already */
-	s->moved = s->s.whole || s->s.whole_thread ? found && cmp > 0
-	                                           : !found || cmp != 0;
 	if (s->moved) {
 		d->sum->moved++;
 		if (d->how->moved)
@@ -248,9 +220,9 @@ static int look_again(struct drop *d, struct space *s)
 	return 0;
 }
 
-static int drop_one(struct drop *d, const struct victim *v, struct drop_sum *batch)
+static int drop_one(struct drop *d, const struct drop_victim *v, struct drop_sum *batch)
 {
-	struct space *s = &d->spaces[v->space];
+	struct drop_space *s = &d->p.spaces[v->space];
 	struct ckpt_key key = key_of(d, v);
 	struct cell args[4];
 	int n;
@@ -275,6 +247,17 @@ static int drop_one(struct drop *d, const struct victim *v, struct drop_sum *bat
 	return n < 0 ? n : 0;
 }
 
+/* What would be left of a unit were planned otherwise than all of it. */
+static bool goes_on(struct drop *d, size_t next)
+{
+	const struct drop_victim *v = &d->p.victims[next];
+	uint32_t unit = d->p.spaces[v->space].unit;
+
+	return pace_goes_on(&d->pace) ||
+	       (unit != DROP_ALONE && unit == d->p.spaces[v[-1].space].unit &&
+			       pace_may_stretch(&d->pace));
+}
+
 /* One transaction of those from `*at` on; they go together or not at all. */
 static int batch(struct drop *d, size_t *at)
 {
@@ -284,11 +267,11 @@ static int batch(struct drop *d, size_t *at)
 	if (pace_begin(&d->pace, d->e) < 0)
 		return d->e->err->code;
 	do {
-		if (drop_one(d, &d->victims[i], &gone) < 0)
+		if (drop_one(d, &d->p.victims[i], &gone) < 0)
 			break;
 		i++;
 		FAILPOINT("prune.sqlite_row.after");
-	} while (i < d->n && pace_goes_on(&d->pace));
+	} while (i < d->p.n && goes_on(d, i));
 	if (d->e->err->code)
 		edit_rollback(d->e);
 	else {
@@ -309,8 +292,8 @@ static int piece(struct drop *d, struct doomed_mark from)
 {
 	if (doomed_seek(d->list, from) < 0 || load(d, true) < 0)
 		return d->e->err->code;
-	sort(d);
-	for (size_t at = 0; at < d->n;) {
+	drop_order(&d->p);
+	for (size_t at = 0; at < d->p.n;) {
 		int rc = batch(d, &at);
 
 		if (rc == 0 && d->how->progress)
@@ -319,11 +302,13 @@ static int piece(struct drop *d, struct doomed_mark from)
 		if (rc < 0)
 			return rc;
 	}
-	d->moved_mark = d->nspaces && d->spaces[0].moved ? d->spaces[0].mark : -1;
+	d->moved_mark = d->p.nspaces && d->p.spaces[0].moved ? d->p.spaces[0].mark : -1;
 	return 0;
 }
 
-/* From the last piece to the first: a namespace in two of them loses its greater ids first. */
+/* From the last piece to the first: a namespace in two of them, of a thread of more than a hundred
+ * thousand checkpoints to drop, loses its greater ids first. A plan that is made after such a run
+ * was killed may find a head more there. */
 static int pieces(struct drop *d)
 {
 	struct doomed_mark *marks = NULL;
@@ -418,8 +403,8 @@ static int run(struct drop *d, int (*what)(struct drop *))
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
 		ckpt_buf_free(&d->sql[i]);
 	arena_free(&d->arena);
-	free(d->victims);
-	free(d->spaces);
+	free(d->p.victims);
+	free(d->p.spaces);
 	return rc;
 }
 

@@ -121,12 +121,10 @@ static int note_space(struct ckpt_prune *p, size_t at, const struct ckpt_prune_s
 		.newest_blob = t->facts[s->newest].blob,
 		.whole = sum->drop == (int64_t)s->count,
 		.count = (int64_t)s->count,
-		.whole_thread = t->plan.emptied };
-	int rc = sum->drop ? prune_chains(p, at) : 0;
+		.whole_thread = t->plan.emptied,
+		.chains = prune_chains(p, at) };
+	int rc;
 
-	if (rc < 0)
-		return rc;
-	space.chains = rc > 0;
 	note_root(t, s, &space);
 	rc = sum->drop ? doomed_space(p->doomed, &space) : 0;
 	if (rc >= 0 && p->kept && sum->keep)

@@ -135,7 +135,7 @@ int prune_read_fact(struct ckpt_prune *, size_t at, const struct ckpt_checkpoint
 /* Then: which blobs go with what goes. */
 void prune_count_blobs(struct ckpt_prune *);
 /* And: may what goes of this namespace load from its parents? */
-int prune_chains(struct ckpt_prune *, size_t space);
+bool prune_chains(const struct ckpt_prune *, size_t space);
 
 /* prune_list.c */
 int prune_hash(struct ckpt_prune *, char tag, const struct ckpt_key *);

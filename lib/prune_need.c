@@ -361,31 +361,17 @@ int prune_close(struct ckpt_prune *p)
 	return p->err->code;
 }
 
-/* Kept checkpoints tell it, for nothing; where none was read, the newest one does. Asking a server
- * for each costs more than the careful answer, and so it does for a call, which has few.
- * Unseen remain checkpoints of a graph whose channels were delta channels once and are not in any
- * that was read; Sends before v 4 below a newer head; and on a server the snapshots that JavaScript
- * stores without a mark, where the kept ones count none. These may load with less in them, from the
- * moment a run was killed until it is run again: then they go. What is kept has all it needs. */
-int prune_chains(struct ckpt_prune *p, size_t space)
+/* Kept checkpoints tell it, for nothing. Where none is, as in a call or a thread that goes, nothing
+ * was read: then it may be so. Unseen remain checkpoints of a graph whose channels were delta
+ * channels once and are not in any that is kept; Sends before v 4 below newer heads; and on a server
+ * the snapshots that JavaScript stores without a mark, where the kept ones count none. These may load
+ * with less in them from the moment a run was killed until it is run again: then they go. What is
+ * kept has all it needs. */
+bool prune_chains(const struct ckpt_prune *p, size_t space)
 {
-	const struct plan_space *ps = &p->t.plan.spaces[space];
-	struct space *s = &p->t.spaces[space];
-	const struct ckpt_pick pick = { .key = fact_key(&p->t, ps->newest),
-		.depth = CKPT_VALUES };
-	struct ckpt_checkpoint c;
-	struct ckpt_scan *scan;
-	int rc;
+	const struct space *s = &p->t.spaces[space];
 
-	if (s->read)
-		return s->chains;
-	if (p->store->inlines || ps->caller != SIZE_MAX)
-		return true;
-	rc = ckpt_scan_one(&scan, p->store, &pick, &c);
-	if (rc > 0)
-		rc = look_into(p, &p->t.facts[ps->newest], &c);
-	ckpt_scan_close(scan);
-	return rc < 0 ? rc : s->chains;
+	return s->chains || !s->read;
 }
 
 /* ---- what goes along ------------------------------------------------------------------------------------ */

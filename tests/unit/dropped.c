@@ -50,7 +50,8 @@ void dropped_make(const char *path, int threads, int each, uint64_t seed)
 	made_close(db);
 }
 
-struct doomed *dropped_plan(const char *path, int keep, bool rows, struct ckpt_error *err)
+struct doomed *dropped_plan(
+		const char *path, int keep, unsigned how, struct ckpt_error *err)
 {
 	static const char text[] =
 			"SELECT thread_id, checkpoint_ns, checkpoint_id, rowid, "
@@ -78,10 +79,12 @@ struct doomed *dropped_plan(const char *path, int keep, bool rows, struct ckpt_e
 									.ns = v[1] },
 							.newest = v[4],
 							.whole = !keep,
-							.whole_thread = !keep });
+							.whole_thread = !keep,
+							.chains = how & DROPPED_CHAINS });
 		if (sqlite3_column_int(st, 5) <= sqlite3_column_int(st, 6) - keep)
 			doomed_add(d, v[2], false,
-					rows ? sqlite3_column_int64(st, 3) : -1);
+					how & DROPPED_ROWS ? sqlite3_column_int64(st, 3)
+							   : -1);
 	}
 	sqlite3_finalize(st);
 	sqlite3_close(db);
@@ -151,21 +154,30 @@ int64_t dropped_number(const char *path, const char *text)
 	return n;
 }
 
-const char *dropped_fault(const char *path, int each, int keep)
+/* clang-format off */
+static const char *const orders[] = {
+	[DROPPED_LEAST_FIRST] = "n AND (hi <> %d OR n <> hi - lo + 1)",
+	[DROPPED_GREATEST_FIRST] = "n AND (hi > %d OR lo <> 0 OR n <> hi + 1)",
+	[DROPPED_AT_ONCE] = "n AND n <> %d + 1",
+};
+/* clang-format on */
+
+const char *dropped_fault(const char *path, int each, int keep, enum dropped_order order)
 {
+	char *wrong = sqlite3_mprintf(orders[order], each - keep - 1);
 	char *gaps = sqlite3_mprintf(
-			"SELECT count(*) FROM (SELECT 1 FROM checkpoints GROUP BY "
-			"thread_id, checkpoint_ns HAVING sum(metadata >= %d) <> %d OR "
-			"sum(metadata < %d) <> ifnull(max(iif(metadata < %d, metadata, "
-			"NULL)), -1) + 1)",
-			each - keep, keep, each - keep, each - keep);
+			"SELECT count(*) FROM (SELECT sum(metadata >= %d) AS kept, "
+			"sum(metadata < %d) AS n, min(metadata) AS lo, max(iif(metadata "
+			"< %d, metadata, NULL)) AS hi FROM checkpoints GROUP BY "
+			"thread_id, checkpoint_ns) WHERE kept <> %d OR (%s)",
+			each - keep, each - keep, each - keep, keep, wrong);
 	const char *fault = NULL;
 
 	if (dropped_number(path, "SELECT count(*) FROM pragma_integrity_check WHERE "
 				 "integrity_check <> 'ok'") != 0)
 		fault = "damaged";
 	else if (dropped_number(path, gaps) != 0)
-		fault = "a checkpoint is left whose ancestors are gone";
+		fault = "they went in another order, or not together";
 	else if (dropped_number(path, "SELECT count(*) FROM writes w WHERE NOT EXISTS "
 				      "(SELECT 1 FROM checkpoints c WHERE c.thread_id = "
 				      "w.thread_id AND c.checkpoint_ns = w.checkpoint_ns "
@@ -175,6 +187,7 @@ const char *dropped_fault(const char *path, int each, int keep)
 				      "(SELECT count(*) FROM writes)") != 0)
 		fault = "a checkpoint is left without its writes";
 	sqlite3_free(gaps);
+	sqlite3_free(wrong);
 	return fault;
 }
 

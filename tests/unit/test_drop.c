@@ -1,6 +1,7 @@
 /*
  * test_drop.c - dropping from a SQLite store: what stays is as it was, what moved or changed is
- * left alone, ancestors go last, wherever it ends nothing is left half, and memory stays small.
+ * left alone, what may need its parents goes at once, wherever it ends nothing is left half, and
+ * memory stays small.
  */
 #include <signal.h>
 #include <sys/resource.h>
@@ -42,7 +43,7 @@ static void what_stays(void)
 		unlink(path);
 		dropped_make(path, 20, 50, 1);
 		want = dropped_digest(path, 5);
-		d = dropped_plan(path, 5, rows, &err);
+		d = dropped_plan(path, 5, rows ? DROPPED_ROWS : 0, &err);
 		sum = drop(path, d, NULL, &err);
 		ok(!err.code && sum.checkpoints == 900 && sum.writes == 1800 &&
 						!sum.moved,
@@ -85,7 +86,7 @@ static void what_moved(void)
 	struct doomed *d;
 
 	dropped_make(path, 5, 10, 2);
-	d = dropped_plan(path, 2, true, &err);
+	d = dropped_plan(path, 2, DROPPED_ROWS, &err);
 	apply(path, "INSERT INTO checkpoints VALUES ('t0001', '', 'ffff', NULL, '', x'', "
 		    "99);"
 		    "DELETE FROM checkpoints WHERE thread_id = 't0002' AND checkpoint_id "
@@ -120,7 +121,7 @@ static void whole_threads(void)
 		    "task_id, "
 		    "idx, channel) VALUES ('t0000', '', 'none', 't', 0, 'c'), ('t0001', "
 		    "'', 'none', 't', 0, 'c')");
-	d = dropped_plan(path, 0, true, &err);
+	d = dropped_plan(path, 0, DROPPED_ROWS, &err);
 	apply(path, "INSERT INTO checkpoints VALUES ('t0001', '', 'ffff', NULL, '', x'', "
 		    "99)");
 	sum = drop(path, d, NULL, &err);
@@ -144,8 +145,8 @@ static int stop_here(void *arg, int64_t done, int64_t all)
 	return done >= *at ? -1 : 0;
 }
 
-/* A call that lost its caller follows none any more: a new plan would leave it. */
-static void callers_last(void)
+/* Which of its checkpoints had it chosen, a new plan could not know. */
+static void threads_at_once(void)
 {
 	const char *path = made_path("calls.db");
 	struct ckpt_error err = { 0 };
@@ -157,36 +158,39 @@ static void callers_last(void)
 		    "checkpoint_ns = ''");
 	for (int at = 1; at < 72 && !err.code; at += 7) {
 		struct drop_how how = { .hold = 1, .progress = stop_here, .arg = &at };
-		struct doomed *d = dropped_plan(path, 0, true, &err);
+		struct doomed *d = dropped_plan(path, 0, DROPPED_ROWS, &err);
 
 		drop(path, d, &how, &err);
 		wrong += dropped_number(path,
-				"SELECT count(*) FROM checkpoints WHERE checkpoint_ns "
-				"= 'sub:1' AND thread_id NOT IN (SELECT thread_id FROM "
-				"checkpoints WHERE checkpoint_ns = '' GROUP BY 1 HAVING "
-				"count(*) = 20)");
+				"SELECT count(*) FROM (SELECT 1 FROM checkpoints GROUP "
+				"BY thread_id HAVING count(*) <> iif(thread_id = "
+				"'t0000', 20, 24))");
 		doomed_free(d);
 	}
-	ok(!wrong && !err.code, "subgraphs go before the root: %d %s", (int)wrong,
+	ok(!wrong && !err.code, "a thread goes with its subgraphs: %d %s", (int)wrong,
 			err.text);
 }
 
-static void any_stop(void)
+static void any_stop(const char *what, unsigned list, enum dropped_order order)
 {
 	const char *path = made_path("stop.db");
 	struct ckpt_error err = { 0 };
 	const char *fault = NULL;
+	int batches = order == DROPPED_AT_ONCE ? 7 : 189;
 
+	unlink(path);
+	steps = 0;
 	dropped_make(path, 7, 30, 4);
-	for (int at = 1; at < 189 && !fault && !err.code; at += 9) {
+	for (int at = 1; at <= 189 && !fault && !err.code; at += 9) {
 		struct drop_how how = { .hold = 1, .progress = stop_here, .arg = &at };
-		struct doomed *d = dropped_plan(path, 3, true, &err);
+		struct doomed *d = dropped_plan(path, 3, list, &err);
 
 		drop(path, d, &how, &err);
-		fault = dropped_fault(path, 30, 3);
+		fault = dropped_fault(path, 30, 3, order);
 		doomed_free(d);
 	}
-	ok(!fault && !err.code && steps > 150, "stopped after each batch of one: %s",
+	ok(!fault && !err.code && steps > batches * 3 / 4 && steps < batches + 30,
+			"%s: stopped after each of %d batches: %s", what, steps,
 			fault ? fault : err.text);
 }
 
@@ -228,7 +232,7 @@ static void killed(void)
 			}
 			dropped_make(path, 40, 40, 5);
 		}
-		d = dropped_plan(path, 4, true, &err);
+		d = dropped_plan(path, 4, DROPPED_ROWS, &err);
 		pid = fork();
 		if (pid == 0)
 			dies(path, d);
@@ -236,11 +240,11 @@ static void killed(void)
 		kill(pid, SIGKILL);
 		waitpid(pid, &status, 0);
 		hits += WIFSIGNALED(status);
-		fault = dropped_fault(path, 40, 4);
+		fault = dropped_fault(path, 40, 4, DROPPED_LEAST_FIRST);
 		doomed_free(d);
 	}
 	ok(!fault && hits == 40, "killed %d times: %s", hits, fault ? fault : "whole");
-	d = dropped_plan(path, 4, true, &err);
+	d = dropped_plan(path, 4, DROPPED_ROWS, &err);
 	drop(path, d, NULL, &err);
 	ok(!err.code && dropped_digest(path, 4) == want &&
 					dropped_number(path, "SELECT count(*) FROM "
@@ -258,7 +262,7 @@ static void full(void)
 	dropped_make(path, 40, 40, 6);
 	for (int kib = 1; kib < 20000; kib += 500) {
 		struct ckpt_error err = { 0 };
-		struct doomed *d = dropped_plan(path, 4, true, &err);
+		struct doomed *d = dropped_plan(path, 4, DROPPED_ROWS, &err);
 		pid_t pid = fork();
 
 		if (pid == 0) {
@@ -274,7 +278,7 @@ static void full(void)
 		waitpid(pid, &status, 0);
 		said += WIFEXITED(status) && WEXITSTATUS(status) == 2;
 		whole += WIFEXITED(status) && WEXITSTATUS(status) == 0;
-		faults += dropped_fault(path, 40, 4) != NULL;
+		faults += dropped_fault(path, 40, 4, DROPPED_LEAST_FIRST) != NULL;
 		doomed_free(d);
 	}
 	ok(!faults && said + whole == 40 && said > 3 && whole > 3,
@@ -288,7 +292,7 @@ static void long_list(void)
 	const char *path = made_path("long.db");
 	struct ckpt_error err = { 0 };
 	struct rusage before, after;
-	int at = 260000;
+	int at = 200000;
 	struct drop_how how = { .progress = stop_here, .arg = &at };
 	struct drop_sum sum;
 	struct doomed *d;
@@ -302,7 +306,7 @@ static void long_list(void)
 		     "x'', "
 		     "i FROM c; PRAGMA cache_size=10");
 	made_close(db);
-	d = dropped_plan(path, 1, true, &err);
+	d = dropped_plan(path, 1, DROPPED_ROWS | DROPPED_CHAINS, &err);
 	getrusage(RUSAGE_SELF, &before);
 	sum = drop(path, d, &how, &err);
 	getrusage(RUSAGE_SELF, &after);
@@ -311,7 +315,9 @@ static void long_list(void)
 							"SELECT max(metadata) + 2 - "
 							"count(*) FROM checkpoints "
 							"WHERE metadata < 299999") == 1,
-			"a namespace in two pieces: the later ids went first");
+			"a namespace in two pieces, too long to go at once: the later "
+			"ids "
+			"went first");
 	drop(path, d, NULL, &err);
 	ok(!err.code && dropped_number(path, "SELECT count(*) FROM checkpoints") == 1,
 			"300000, %ld KiB", after.ru_maxrss);
@@ -325,8 +331,9 @@ int main(void)
 	what_stays();
 	what_moved();
 	whole_threads();
-	callers_last();
-	any_stop();
+	threads_at_once();
+	any_stop("no chains", DROPPED_ROWS, DROPPED_LEAST_FIRST);
+	any_stop("chains", DROPPED_ROWS | DROPPED_CHAINS, DROPPED_AT_ONCE);
 	killed();
 	full();
 	long_list();

@@ -22,7 +22,7 @@ static int64_t size_of(const char *path)
 static int rewrite(const char *path, int keep, struct drop_sum *sum,
 		struct vacuum_sum *vac, struct ckpt_error *err)
 {
-	struct doomed *d = dropped_plan(path, keep, true, err);
+	struct doomed *d = dropped_plan(path, keep, DROPPED_ROWS, err);
 	struct edit *e = dropped_edit(path, err);
 	int rc = e ? rewrite_run_sqlite(e, d, &plain, sum, vac) : err->code;
 
@@ -58,7 +58,8 @@ static void what_stays(void)
 	ok(rc == 1 && vac.way == VACUUM_REWRITE && sum.checkpoints == 1410 &&
 					sum.writes == 2820,
 			"written anew: %d %s %s", rc, vac.why, err.text);
-	ok(dropped_digest(path, 3) == want && !dropped_fault(path, 50, 3),
+	ok(dropped_digest(path, 3) == want &&
+					!dropped_fault(path, 50, 3, DROPPED_LEAST_FIRST),
 			"what stays is as it was, other tables and the header too");
 	ok(vac.before > 8 * vac.after && vac.after == size_of(path) &&
 					size_of(made_path("anew.db-wal")) <= 0,
@@ -121,7 +122,7 @@ static void what_moved(void)
 	int rc;
 
 	dropped_make(path, 5, 10, 2);
-	d = dropped_plan(path, 2, true, &err);
+	d = dropped_plan(path, 2, DROPPED_ROWS, &err);
 	sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL);
 	made_sql(db, "INSERT INTO checkpoints VALUES ('t0001', '', 'ffff', NULL, '', "
 		     "x'', "
@@ -197,7 +198,7 @@ static void locked(void)
 	int rc;
 
 	dropped_make(path, 3, 10, 1);
-	d = dropped_plan(path, 2, true, &err);
+	d = dropped_plan(path, 2, DROPPED_ROWS, &err);
 	e = dropped_edit(path, &err);
 	e->sql->conn->driver->exec(e->sql->conn, "PRAGMA busy_timeout=100", NULL, 0);
 	sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL);
@@ -245,7 +246,7 @@ static void killed(void)
 			made_sql(app, "UPDATE other SET b = 'x'");
 		sqlite3_close(app);
 		if (!fault)
-			fault = dropped_fault(path, 40, 4);
+			fault = dropped_fault(path, 40, 4, DROPPED_LEAST_FIRST);
 		if (!fault && dropped_digest(path, 40) == before) {
 			old++;
 			limit += limit / 10; /* as long as a run takes here */
@@ -282,7 +283,7 @@ static void shorten(const char *auto_vacuum, bool full, enum vacuum_way way)
 	made_sql(db, "VACUUM");
 	sqlite3_close(db);
 	want = dropped_digest(path, 3);
-	d = dropped_plan(path, 3, true, &err);
+	d = dropped_plan(path, 3, DROPPED_ROWS, &err);
 	e = dropped_edit(path, &err);
 	drop_run_sqlite(e, d, &plain, &sum);
 	vacuum_run_sqlite(e, &how, &vac);
