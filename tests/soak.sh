@@ -24,7 +24,8 @@ for ((round = 1; SECONDS < end; round++)); do
 		exit 1
 	fi
 	for more in "build/venv/bin/python tests/interop/test_migrate_pg.py $seed" \
-		"env SEED=$seed tests/pg/migrate.sh 4" "env SEED=$seed tests/pg/prune.sh 60"; do
+		"env SEED=$seed tests/pg/migrate.sh 4" "env SEED=$seed tests/pg/prune.sh 60" \
+		"build/venv/bin/python tests/interop/test_prune_js.py $seed 6"; do
 		# shellcheck disable=SC2086  # words of a command
 		if ! tests/pg/with-server.sh $more >build/log/soak.log 2>&1; then
 			cat build/log/soak.log

@@ -59,9 +59,13 @@ class Prune:
             self.rows, self.tuples, self.deltas = source.rows, source.tuples, source.deltas
             self.errors = source.errors
         else:
-            self.rows, (self.tuples, self.deltas) = store.rows(), stores.read(store)
+            self.rows, (self.tuples, self.deltas) = store.rows(), self.read()
             self.errors = self.check()
         self.unnamed = len(set(self.rows.blobs) - self.rows.named(self.rows.checkpoints))
+
+    def read(self, deltas=None):
+        """What the library loads, and the delta channels that it is about."""
+        return stores.read(self.store, deltas)
 
     def ckpt(self, *words, codes=(0,)):
         run = common.Run([*words, "-s", self.store.address], self.store.env)
@@ -145,7 +149,7 @@ class Prune:
             if n == runs - 1:
                 self.equal("run %d finds nothing" % (n + 2), run.json()["summary"]["checkpoints"], 0)
         if runs > 1:
-            for k, got in stores.read(self.store, self.deltas)[0].items():
+            for k, got in self.read(self.deltas)[0].items():
                 self.equal("%s is loaded in the end" % (k,), got, self.tuples[k])
 
     def left(self, gone, whole, orphans, summary):
@@ -166,7 +170,7 @@ class Prune:
         self.equal("sum of writes", summary["writes"],
                    sum(map(len, before.writes.values())) - sum(map(len, rows.writes.values())))
         self.equal("sum of blobs", summary["blobs"], len(before.blobs) - len(rows.blobs))
-        tuples = stores.read(self.store, self.deltas)[0]
+        tuples = self.read(self.deltas)[0]
         self.equal("which are loaded", set(tuples), stay)
         for k in stay & set(tuples):
             self.equal("%s is loaded" % (k,), tuples[k], self.tuples[k])
@@ -198,7 +202,7 @@ class Prune:
             self.equal("restored: keys of " + what, set(got) ^ set(want), set())
             for k in want:
                 self.equal("restored: %s %s" % (what, k), got.get(k), want[k])
-        tuples = stores.read(self.store, self.deltas)[0]
+        tuples = self.read(self.deltas)[0]
         for k in self.tuples:
             self.equal("restored: %s is loaded" % (k,), tuples.get(k), self.tuples[k])
         self.t.add("restored", len(self.tuples))
