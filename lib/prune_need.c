@@ -403,6 +403,9 @@ void prune_count_blobs(struct ckpt_prune *p)
 		struct space *s =
 				b->space < t->plan.nspaces ? &t->spaces[b->space] : NULL;
 
+		/* a whole thread takes along those of namespaces without checkpoints */
+		if (!s && t->plan.emptied)
+			s = &t->spaces[0];
 		if (!s || !s->loses || (s->keeps && hashes_have(&s->live, b->name)))
 			continue;
 		s->blobs++;

@@ -270,8 +270,8 @@ static int scan(struct stray *s, enum ckpt_rows rows, const struct ckpt_key *thr
 		rc = turn(s, &c.key);
 		if (rc >= 0 && rows == CKPT_STRAY_WRITES)
 			rc = take_write(s, &c);
-		else if (rc >= 0 && is_selected(s, &c))
-			rc = take_blob(s, &c);
+		else if (rc >= 0 && !s->emptied && is_selected(s, &c))
+			rc = take_blob(s, &c); /* those of a whole thread go with it */
 	}
 	ckpt_scan_close(scan);
 	return rc < 0 ? rc : 0;

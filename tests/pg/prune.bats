@@ -157,6 +157,36 @@ strays() {
 	same code "$status" 7
 }
 
+@test "whole threads: what no checkpoint names is counted, once, by the dry run as by the run" {
+	local options said
+	for options in '' --orphans --list; do
+		database py-hitl
+		sql -c "INSERT INTO checkpoint_blobs SELECT thread_id, 'gone:ns', channel, version, type, blob
+				FROM checkpoint_blobs WHERE thread_id = 'finished' LIMIT 5" \
+			-c "INSERT INTO checkpoint_blobs SELECT thread_id, checkpoint_ns, channel, version || 'x',
+				type, blob FROM checkpoint_blobs WHERE thread_id = 'finished'
+				AND checkpoint_ns = '' LIMIT 3" \
+			-c "INSERT INTO checkpoint_writes (thread_id, checkpoint_ns, checkpoint_id, task_id, idx,
+				channel, type, blob) SELECT thread_id, n, 'x' || checkpoint_id, task_id, idx, channel,
+				type, blob FROM checkpoint_writes, (VALUES (''), ('gone:ns')) v(n)
+				WHERE thread_id = 'finished'"
+		sql -c 'SELECT count(*) FROM checkpoints' -c 'SELECT count(*) FROM checkpoint_writes' \
+			-c 'SELECT count(*) FROM checkpoint_blobs' >before
+		# shellcheck disable=SC2086  # words
+		prune --delete-threads --thread finished $options --dry-run --json
+		said=$(jq -c '.summary | [.checkpoints, .writes, .blobs, .bytes, .threads_emptied]' <<<"$stdout")
+		# shellcheck disable=SC2086  # words
+		prune --delete-threads --thread finished $options --yes --json
+		is "$options $status" "$options 0"
+		is "$options $(jq -c '.summary | [.checkpoints, .writes, .blobs, .bytes, .threads_emptied]' \
+			<<<"$stdout")" "$options $said"
+		sql -c 'SELECT count(*) FROM checkpoints' -c 'SELECT count(*) FROM checkpoint_writes' \
+			-c 'SELECT count(*) FROM checkpoint_blobs' >after
+		is "$options $(paste before after | awk '{ printf "%d,", $1 - $2 }')" \
+			"$options $(jq -r '.[:3] | map(tostring + ",") | add' <<<"$said")"
+	done
+}
+
 @test "vacuum: room is for others in the end, with full the files are smaller" {
 	local size
 	sql -c "UPDATE checkpoint_blobs SET blob = convert_to(repeat(md5(version || channel), 20000), 'UTF8')
