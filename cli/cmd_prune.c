@@ -8,6 +8,8 @@
 
 #include "prune.h"
 
+#define HEADS_NOTED 10
+
 enum { STRATEGY_KEEP_LATEST, STRATEGY_DELETE };
 
 /* clang-format off */
@@ -258,6 +260,21 @@ static int carry_out(struct prune *p)
 	return rc;
 }
 
+/* What stays while its children go is the head of a branch from then on: a policy that thins out
+ * by the calendar gathers them for ever. */
+static void note_heads(struct prune *p)
+{
+	const struct ckpt_prune_sum *s = &p->out.plan;
+
+	if (s->only_heads >= HEADS_NOTED && s->only_heads > s->kept / 2)
+		cli_note(p->cli,
+				"%lld of %lld checkpoints stay only because they are "
+				"heads "
+				"of branches, as is what lost its children to a policy; "
+				"--no-keep-heads lets them go",
+				(long long)s->only_heads, (long long)s->kept);
+}
+
 static int go_on(struct prune *p)
 {
 	int rc = check_plan(p);
@@ -267,6 +284,7 @@ static int go_on(struct prune *p)
 	p->out.after = p->out.before;
 	if (rc < 0)
 		return rc;
+	note_heads(p);
 	if (!p->o->dry_run && (!is_nothing(&p->out.plan) || p->o->deed.vacuum))
 		return carry_out(p);
 	rc = report_summary(&p->report, &p->out);

@@ -100,6 +100,8 @@ struct ckpt_prune_sum { /* what would go */
 	int64_t stray_writes,
 			stray_blobs; /* policy.orphans; in writes, blobs and bytes, too */
 	int64_t kept;                /* checkpoints that were selected, and stay */
+	int64_t only_heads; /* … for no other reason than that nothing kept follows them, and
+				are not the newest of their namespace */
 	/* what the store has: with `shards` of that shard; with `threads` of these unless `totals` */
 	int64_t all_threads, all_checkpoints;
 	int64_t all_bytes; /* of what was looked at */

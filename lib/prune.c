@@ -156,6 +156,8 @@ static int tell_space(struct ckpt_prune *p, size_t at)
 			p->sum.writes += t->facts[i].writes;
 		} else if (!is_other(f)) {
 			sum.keep++;
+			p->sum.only_heads +=
+					i != s->newest && f->why == 1U << CKPT_WHY_HEAD;
 		}
 		for (size_t k = 0; k < CKPT_WHYS; k++)
 			sum.why[k] += f->why >> k & 1;

@@ -168,6 +168,42 @@ values() {
 	data 'sum(t["keep"] for t in d["data"]["threads"])' 0
 }
 
+@test "what stays only as a head is named where it is the most of what stays" {
+	# two checkpoints a day for thirty days, each the parent of the next
+	python3 - "$db" <<-'END'
+		import sqlite3, sys
+		db = sqlite3.connect(sys.argv[1])
+		row = db.execute("SELECT type, checkpoint, metadata FROM checkpoints LIMIT 1").fetchone()
+		before = None
+		for n in range(60):
+		    t = (1767225600 + n * 43200) * 10**7 + 0x01b21dd213814000
+		    h = f"{t:015x}"
+		    at = f"{h[:8]}-{h[8:12]}-6{h[12:]}-8000-000000000000"
+		    db.execute("INSERT INTO checkpoints VALUES ('days', '', ?, ?, ?, ?, ?)", (at, before, *row))
+		    before = at
+		db.commit()
+	END
+	local note="28 of 30 checkpoints stay only because they are heads of branches"
+	apart ckpt prune --thread days --keep-daily 40 --yes
+	is "$status $("$CKPT" list days --ids | wc -l)" "0 30"
+	lacks "$stderr" "heads of branches"
+	apart ckpt prune --thread days --keep-daily 2 -n
+	is "$status" 0
+	has "$stderr" "$note"
+	has "$stderr" "--no-keep-heads"
+	apart ckpt prune --thread days --keep-daily 2 -n --json
+	has "$stderr" "$note"
+	apart ckpt prune --thread days --keep-daily 2 --yes
+	has "$stderr" "$note"
+	apart ckpt prune --thread days --keep-daily 2 -n -q
+	is "$stderr" ""
+	apart ckpt prune --thread days --keep-daily 16 -n # 14 of 30 are not the most
+	lacks "$stderr" "heads of branches"
+	apart ckpt prune --thread days --keep-daily 2 -n --no-keep-heads
+	lacks "$stderr" "heads of branches"
+	is "$("$CKPT" prune --thread days --keep-daily 2 -n --no-keep-heads --json | jq .summary.checkpoints)" 28
+}
+
 @test "encrypted without the key: metadata tells whether delta channels may need their chain" {
 	store=$(store py-aes)
 	apart ckpt prune -s "$store" --keep-last 1 -n --json
