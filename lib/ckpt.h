@@ -216,7 +216,8 @@ struct ckpt_pick {
 	bool terse; /* LINKS: of writes and BLOB_ROWS only what there is and how large. Types, paths,
 	               indexes and the order of writes may be left out; blobs of a namespace come in
 	               any order */
-	bool heads; /* WHOLE: only the newest of each namespace, where that takes one statement */
+	/* WHOLE: only so many newest ones of each namespace, where that takes one statement; 0: all */
+	int heads;
 	bool locate; /* WHOLE, STORED: `row` too */
 	bool newest; /* "descending" as the saver's own database orders ids */
 	bool descending;

@@ -1,10 +1,12 @@
 /*
- * prune_heads.c - the newest checkpoints of all namespaces with their payloads, one scan that goes
- * along with the one of the links: where there is a server, asking for each of them is what
- * planning would wait for. Only where nearly each is kept and so wanted; what is kept besides,
- * prune_need.c asks for.
+ * prune_heads.c - the newest checkpoints of all namespaces with their payloads, as many of each as
+ * the policy keeps: one scan that goes along with the one of the links. Where there is a server,
+ * asking for each thread's is what planning would wait for. Only where nearly each is kept and so
+ * wanted; what is kept besides, prune_need.c asks for.
  */
 #include "prune.h"
+
+#define MANY 100 /* of a namespace */
 
 static int next(struct ckpt_prune *p)
 {
@@ -17,8 +19,9 @@ static int next(struct ckpt_prune *p)
 
 int prune_heads_open(struct ckpt_prune *p)
 {
+	int64_t last = p->policy.last, many = last < 1 ? 1 : last > MANY ? MANY : last;
 	const struct ckpt_pick pick = {
-		.depth = CKPT_VALUES, .apart = true, .heads = true
+		.depth = CKPT_VALUES, .apart = true, .heads = (int)many
 	};
 	const struct ckpt_prune_scope *s = p->scope;
 

@@ -89,6 +89,22 @@ static const char *col_of(
 	return size && !cheap && !s->pick.sizes && !s->pick.bare ? "0" : store->cols[i];
 }
 
+/* The newest of each namespace: seeks, as those of their heads are. */
+static void add_newest(struct ckpt_buf *b, const struct sql_scan *s,
+		const struct sql_store *store)
+{
+	const char *const *key = store->layout->key;
+
+	ckpt_buf_addf(b,
+			" JOIN (SELECT h.t, h.n, l.i FROM (%5$s) AS h (t, n, x), LATERAL "
+			"(SELECT %3$s AS i FROM %4$s WHERE %1$s = h.t AND %2$s = h.n "
+			"ORDER BY %3$s "
+			"DESC LIMIT %6$d) l) k ON %1$s = k.t AND %2$s = k.n AND %3$s = "
+			"k.i",
+			key[0], key[1], key[2], store->checkpoints, store->heads,
+			s->pick.heads);
+}
+
 static void add_rows(struct ckpt_buf *b, const struct sql_scan *s,
 		const struct sql_store *store)
 {
@@ -102,11 +118,7 @@ static void add_rows(struct ckpt_buf *b, const struct sql_scan *s,
 	ckpt_buf_addf(b, " FROM %s%s", store->checkpoints,
 			stored && sql_lies(&s->pick) ? store->dialect->as_stored : "");
 	if (s->pick.heads && store->heads)
-		ckpt_buf_addf(b,
-				" JOIN (%s) AS heads (t, n, i) ON %s = heads.t AND %s = "
-				"heads.n "
-				"AND %s = heads.i",
-				store->heads, key[0], key[1], key[2]);
+		add_newest(b, s, store);
 	sql_within(b, store, key, &s->pick);
 	if (!stored)
 		add_order(b, store, &s->pick, 3);
