@@ -4,7 +4,8 @@
  *
  * A batch takes its checkpoints, their writes and (PostgreSQL) the blobs that only they named. A
  * namespace whose newest checkpoint is not the planned one any more is left out of it and counted
- * as moved. Killed at any moment, the store is whole; running the same again finishes it.
+ * as moved. Killed at any moment, the store is whole; running the same again finishes it, and ends
+ * where one run would have, but for what is too much to go together: there a head more may stay.
  */
 #ifndef DROP_H
 #define DROP_H
