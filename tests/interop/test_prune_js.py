@@ -218,7 +218,8 @@ def sizes(t, it, r):
         stay = set(one.store.rows().checkpoints)
         gone = set(it.keys) - stay
         one.equal("what goes", collections.Counter(k[:2] for k in gone), said)
-        one.equal("some are gone", bool(gone), True)
+        if it.node.modules == "JS_MODULES":         # chains of delta channels may need all there is
+            one.equal("some are gone", bool(gone), True)
         one.loads(stay)
         one.is_whole()
         one.stand()
