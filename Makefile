@@ -140,7 +140,7 @@ demo: build/ckpt fixtures ## build, then look at two real stores; nothing to pre
 	@tests/demo.sh
 
 # The hostile stores are read under ASan and UBSan too.
-check: build-programs fixtures $(if $(filter hostile,$(or $(SUITE),hostile)),build/asan/hostile build/asan/ckpt) $(if $(filter cli pg,$(or $(SUITE),pg)),build/failpoints/ckpt) ## every test; SUITE=name runs one, INTEROP=0 leaves LangGraph out
+check: build-programs fixtures $(if $(filter hostile,$(or $(SUITE),hostile)),build/asan/hostile build/asan/ckpt) $(if $(filter cli pg faults,$(or $(SUITE),pg)),build/failpoints/ckpt) ## every test; SUITE=name runs one, INTEROP=0 leaves LangGraph out
 	@tests/run.sh $(SUITE)
 
 check-pg: build/ckpt build/failpoints/ckpt fixtures ## the tests that need PostgreSQL, on a private server

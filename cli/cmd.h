@@ -99,8 +99,10 @@ struct cmd {
 	size_t size;                /* of its option struct */
 	enum opt_complete complete; /* what a positional is */
 	bool needs_store;           /* open cli->store before run, close it after */
-	bool first_is_store;        /* which the first argument names */
-	bool runs;                  /* words behind "--" are another program's */
+	/* Will this run write to the store? Then what a killed run left is rolled back; or NULL */
+	bool (*alters)(const void *opts);
+	bool first_is_store; /* which the first argument names */
+	bool runs;           /* words behind "--" are another program's */
 	bool hidden;
 	bool pages;           /* long text goes to the pager on a terminal */
 	const char *examples; /* lines "  ckpt list   what it does"; run by the tests */

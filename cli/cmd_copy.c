@@ -68,6 +68,13 @@ static int run(struct cli *cli)
 	return rc;
 }
 
+static bool alters(const void *given)
+{
+	const struct copy_opts *o = given;
+
+	return !o->dry_run;
+}
+
 const struct cmd cmd_copy = {
 	.name = "copy",
 	.args = "THREAD NEW",
@@ -78,6 +85,7 @@ const struct cmd cmd_copy = {
 	.size = sizeof(struct copy_opts),
 	.complete = COMPLETE_THREAD,
 	.needs_store = true,
+	.alters = alters,
 	.examples = "  ckpt copy chat-1 chat-1-test --dry-run   how much is "
 		    "it?\n",
 	.run = run,

@@ -179,6 +179,13 @@ static int run(struct cli *cli)
 	return rc;
 }
 
+static bool alters(const void *given)
+{
+	const struct delete_opts *o = given;
+
+	return !o->dry_run;
+}
+
 const struct cmd cmd_delete = {
 	.name = "delete",
 	.args = "",
@@ -186,6 +193,7 @@ const struct cmd cmd_delete = {
 	.opts = opts,
 	.size = sizeof(struct delete_opts),
 	.needs_store = true,
+	.alters = alters,
 	.examples = "  ckpt delete --thread chat-1 --dry-run   what would go?\n",
 	.run = run,
 };

@@ -269,6 +269,13 @@ static int run(struct cli *cli)
 	return rc;
 }
 
+static bool alters(const void *given)
+{
+	const struct options *o = given;
+
+	return !o->dry_run && !o->check;
+}
+
 const struct cmd cmd_enforce_size = {
 	.name = "enforce-size",
 	.args = "",
@@ -276,6 +283,7 @@ const struct cmd cmd_enforce_size = {
 	.opts = opts,
 	.size = sizeof(struct options),
 	.needs_store = true,
+	.alters = alters,
 	.examples = "  ckpt enforce-size --max-size 1GB --dry-run         what would "
 		    "have to go\n"
 		    "  ckpt enforce-size --max-thread 20MB --yes          unattended\n"

@@ -312,6 +312,13 @@ static int run(struct cli *cli)
 	return rc;
 }
 
+static bool alters(const void *given)
+{
+	const struct prune_opts *o = given;
+
+	return !o->dry_run;
+}
+
 const struct cmd cmd_prune = {
 	.name = "prune",
 	.args = "",
@@ -319,6 +326,7 @@ const struct cmd cmd_prune = {
 	.opts = opts,
 	.size = sizeof(struct prune_opts),
 	.needs_store = true,
+	.alters = alters,
 	.examples = "  ckpt prune --keep-last 20 --dry-run             see what would "
 		    "go, "
 		    "and why\n"

@@ -76,9 +76,12 @@ static int graver(int a, int b)
 	return ra >= rb ? a : b;
 }
 
-static void put_stderr(struct ckpt_buf *b)
+/* Without memory for the line `instead` says that, or nothing does. */
+static void put_stderr(struct ckpt_buf *b, const char *instead)
 {
-	if (!b->failed)
+	if (b->failed)
+		out_write_all(STDERR_FILENO, instead, strlen(instead));
+	else
 		out_write_all(STDERR_FILENO, b->p,
 				b->n); /* there is nowhere to tell it */
 	ckpt_buf_free(b);
@@ -100,7 +103,7 @@ static void put_error(const struct ckpt_error *err)
 		ckpt_buf_puts(&b, "\n");
 		p += n + (p[n] == '\n');
 	}
-	put_stderr(&b);
+	put_stderr(&b, "ckpt: out of memory\n");
 }
 
 static void put_error_json(const struct ckpt_error *err)
@@ -117,7 +120,9 @@ static void put_error_json(const struct ckpt_error *err)
 		ckpt_buf_puts(&b, "null");
 	ckpt_buf_addf(&b, ",\"retryable\":%s}\n",
 			cli_exit_code(err->code) == 6 ? "true" : "false");
-	put_stderr(&b);
+	put_stderr(&b, "{\"type\":\"error\",\"code\":\"no_memory\",\"exit\":9,"
+		       "\"message\":"
+		       "\"out of memory\",\"hint\":null,\"retryable\":false}\n");
 }
 
 static void say(const char *what, const char *line)
@@ -127,7 +132,7 @@ static void say(const char *what, const char *line)
 	ckpt_buf_puts(&b, what);
 	text_safe(&b, ckpt_view_of(line), 0);
 	ckpt_buf_puts(&b, "\n");
-	put_stderr(&b);
+	put_stderr(&b, "");
 }
 
 void cli_note(struct cli *cli, const char *fmt, ...)
@@ -214,6 +219,7 @@ void cli_config(struct cli *cli, struct ckpt_config *out)
 		.aes_key_file = cli->g.aes_key_file,
 		.aes_key = getenv("LANGGRAPH_AES_KEY"),
 		.lock_wait = cli->g.lock_wait,
+		.recover = cli->cmd->alters && cli->cmd->alters(cli->opts),
 		.note = on_note,
 		.stop = on_stop,
 		.arg = cli,
@@ -372,7 +378,7 @@ static int run(struct cli *cli)
 static int put_text(struct cli *cli, int fd, struct ckpt_buf *text)
 {
 	if (fd == STDERR_FILENO) {
-		put_stderr(text);
+		put_stderr(text, "ckpt: out of memory\n");
 		return 2;
 	}
 	if (sink_start(cli) == 0)
@@ -470,7 +476,7 @@ int main(int argc, char **argv)
 	if (cli.cmd != &cmd_complete && cli.err.code &&
 			!(lost_reader && cli.err.code == CKPT_EIO)) {
 		put_error(&cli.err);
-		if (words && wants_json(&cli, argc, words))
+		if (wants_json(&cli, argc, argv))
 			put_error_json(&cli.err);
 	}
 	close_store(&cli);

@@ -121,6 +121,9 @@ struct ckpt_config {
 	void (*trace)(void *arg, const char *line); /* each SQL statement, or NULL */
 	void (*note)(void *arg,
 			const char *line); /* things a person should know, or NULL */
+	/* the store will be written to: an interrupted write in its journal is rolled back first,
+	   as its application would do it; else such a store is refused */
+	bool recover;
 	bool (*stop)(void *arg); /* asked at each row; true: CKPT_EINTERRUPTED; or NULL */
 	void *arg;
 };

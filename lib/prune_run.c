@@ -79,7 +79,9 @@ static int drop(struct ckpt_prune *p, struct edit *e, struct run *r,
 	struct drop_sum sum = { 0 };
 	int rc = 0;
 
-	if (r->how->vacuum == CKPT_VACUUM_FULL && !e->server && !goes_mostly(p, e))
+	/* a shard is a part, and shares the lock with others */
+	if (r->how->vacuum == CKPT_VACUUM_FULL && !e->server &&
+			(r->how->shards || !goes_mostly(p, e)))
 		snprintf(r->why, sizeof(r->why), "much of it stays");
 	else if (r->how->vacuum == CKPT_VACUUM_FULL && !e->server)
 		rc = rewrite_run_sqlite(e, p->doomed, &how, &sum, &room);

@@ -8,6 +8,7 @@
 #include "sqlite_open.h"
 
 #define OPEN_TRIES 50
+#define MUCH (64 << 20) /* bytes at once */
 
 struct sqlite_cursor {
 	struct cursor base;
@@ -18,6 +19,15 @@ struct sqlite_cursor {
 static int refuse_all(struct sqlite_conn *c)
 {
 	return c->base.err->code;
+}
+
+/* A schema that is damaged may ask for any amount of memory; one that is whole asks for little. */
+static bool asked_for_much(void)
+{
+	sqlite3_int64 now, most = 0;
+
+	sqlite3_status64(SQLITE_STATUS_MALLOC_SIZE, &now, &most, 0);
+	return most > MUCH;
 }
 
 int sqlite_fault(struct sqlite_conn *c, int rc, const char *doing)
@@ -52,8 +62,7 @@ int sqlite_fault(struct sqlite_conn *c, int rc, const char *doing)
 			break;
 		}
 	}
-	/* a schema that is damaged may ask for any amount of memory */
-	if (code == CKPT_ENOMEM && c->opening)
+	if (code == CKPT_ENOMEM && c->opening && asked_for_much())
 		code = CKPT_ECORRUPT;
 	ckpt_fail(c->base.err, code, "%s '%s': %s", doing,
 			c->file.shown ? c->file.shown : "",
@@ -221,6 +230,11 @@ static int sqlite_open(struct conn **out, const char *where,
 			    tries < OPEN_TRIES;
 			tries++)
 		forget(c);
+	if (err->code == CKPT_EREFUSED && config->recover &&
+			sqlite_hot_journal(&c->file) && sqlite_roll_back(c, config)) {
+		forget(c);
+		try_open(c, where, config);
+	}
 	if (err->code) {
 		sqlite_close(&c->base);
 		return err->code;

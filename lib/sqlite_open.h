@@ -72,6 +72,9 @@ bool sqlite_file_unchanged(const struct sqlite_file *);
 /* With a read of it going on: is the state that is read still the newest? */
 bool sqlite_file_newest(const struct sqlite_file *);
 bool sqlite_hot_journal(const struct sqlite_file *);
+/* What a killed writer left in the journal goes back into the file. `c` is a failed open for reading;
+ * false: it stays as it is. */
+bool sqlite_roll_back(struct sqlite_conn *c, const struct ckpt_config *);
 void sqlite_hint_journal(const struct sqlite_file *, struct ckpt_error *);
 void sqlite_file_release(struct sqlite_file *);
 

@@ -42,6 +42,27 @@ static int look_at(const char *where, bool create, bool *fresh, struct ckpt_erro
 	return 0;
 }
 
+bool sqlite_roll_back(struct sqlite_conn *c, const struct ckpt_config *config)
+{
+	int64_t ms = config->lock_wait / 1000000;
+	sqlite3 *db = NULL;
+	struct stat st;
+	int rc;
+
+	/* by another of its names it would have another journal */
+	if (stat(c->file.path, &st) < 0 || st.st_nlink > 1)
+		return false;
+	rc = sqlite3_open_v2(c->file.path, &db,
+			SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+	sqlite3_busy_timeout(db, ms > 86400000 ? 86400000 : (int)ms);
+	if (rc == SQLITE_OK)
+		rc = sqlite3_exec(db, "BEGIN IMMEDIATE; ROLLBACK", NULL, NULL, NULL);
+	sqlite3_close(db);
+	if (rc == SQLITE_OK && config->note)
+		config->note(config->arg, "a write that was interrupted is rolled back");
+	return rc == SQLITE_OK;
+}
+
 static int prepare(struct sqlite_conn *c, bool fresh)
 {
 	int rc = sqlite_distrust(c);

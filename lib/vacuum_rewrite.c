@@ -86,17 +86,22 @@ static int set(struct sqlite_conn *c, const char *name, int64_t value)
 	return sqlite_exec(&c->base, sql, NULL, 0) < 0 ? c->base.err->code : 0;
 }
 
-/* A file beside the store: the same room is asked of the same disk. It has its name for a moment. */
+/* A file beside the store: the same room is asked of the same disk. It has its name for a moment, in
+ * which nothing is in it: one that is there is of a run that was killed then, as the lock of the
+ * whole store is held. */
 static int make_copy(struct rewrite *r, const char *path)
 {
 	struct cell store = sql_key_cell(ckpt_view_of(path), false);
 	struct ckpt_buf name = { 0 };
+	struct stat st;
 	int fd;
 
-	ckpt_buf_addf(&name, "%s-ckpt-XXXXXX", path);
+	ckpt_buf_addf(&name, "%s-ckpt-copy", path);
 	if (name.failed)
 		return ckpt_fail(r->e->err, CKPT_ENOMEM, "out of memory");
-	fd = mkostemp(name.p, O_CLOEXEC);
+	if (lstat(name.p, &st) == 0 && S_ISREG(st.st_mode) && st.st_size == 0)
+		unlink(name.p);
+	fd = open(name.p, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0) {
 		ckpt_buf_free(&name);
 		return rewrite_not(r, "no file can be made beside the store");

@@ -3,7 +3,8 @@
 #
 #   tests/run.sh [SUITE...]
 #
-# Suites: unit store fuzz hostile docs cli oracle schema interop pg, which is all; and valgrind.
+# Suites: unit store fuzz hostile docs cli oracle schema faults interop pg, which is all; and
+# valgrind.
 #
 #   BUILD=DIR      whose programs are tested (build); logs go to DIR/log, saved JSON to DIR/json
 #   INTEROP=0      leave out the tests with the real LangGraph; they count as skipped
@@ -83,6 +84,12 @@ suite_oracle() { # what the owning libraries read from the same stores
 suite_schema() { # every answer that the cli tests saved
 	[ ! -e tests/schema/validate.py ] ||
 		job schema "$python" tests/schema/validate.py "$CKPT_JSON_DIR"
+}
+suite_faults() { # what ends or fails while a store is altered
+	local file
+	for file in kill memory; do
+		job "$file" "$python" "tests/faults/$file.py"
+	done
 }
 suite_interop() { # those that write to PostgreSQL too, each with a server of its own
 	local file server
@@ -189,7 +196,7 @@ run_suite() { # SUITE
 	total_skipped=$((total_skipped + skipped))
 }
 
-all=(unit store fuzz hostile docs cli oracle schema interop pg)
+all=(unit store fuzz hostile docs cli oracle schema faults interop pg)
 suites=("$@")
 if [ ${#suites[@]} = 0 ]; then suites=("${all[@]}"); fi
 for suite in "${suites[@]}"; do

@@ -207,6 +207,15 @@ EOF
 	same exit "$status" 7
 	error_is refused 7
 	same listing "$(listing "$dir")" "$before"
+	apart ckpt delete -s "$db" --thread forked --dry-run
+	same exit "$status" 7
+	same listing "$(listing "$dir")" "$before"
+	# who alters it rolls back first, as the application would
+	apart ckpt delete -s "$db" --thread forked --yes
+	same exit "$status" 0
+	case $stderr in *"rolled back"*) ;; *) false ;; esac
+	[ ! -e "$db-journal" ]
+	same metadata "$(sqlite3 "$db" 'SELECT max(length(metadata)) < 20000 FROM checkpoints')" 1
 }
 
 @test "a copy of the main file alone is read as it is" {

@@ -6,7 +6,6 @@ TAP; run inside with-server.sh. Standard library, psql and a C compiler only.
 
 Belongs here: what happens around a run. What is carried and how is tests/interop/test_migrate_*.py's.
 """
-import atexit
 import contextlib
 import functools
 import hashlib
@@ -16,7 +15,6 @@ import random
 import resource
 import shutil
 import sqlite3
-import struct
 import subprocess
 import sys
 import tempfile
@@ -26,8 +24,10 @@ import time
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 sys.path.insert(0, str(HERE.parent / "oracle"))
+sys.path.insert(0, str(HERE.parent / "faults"))
 import common
 import cutter
+from madestore import make_store, preload
 import postgres
 
 MORE = int(sys.argv[1]) if len(sys.argv) > 1 else 1
@@ -35,52 +35,6 @@ SEED = os.environ.get("SEED", "1")
 DSN = "host=%(PGHOST)s port=%(PGPORT)s user=%(PGUSER)s dbname=%(PGDATABASE)s" % os.environ
 ENV = {k: v for k, v in os.environ.items() if not k.startswith(("CKPT_", "LANGGRAPH_", "PG"))}
 TABLES = ("checkpoints", "checkpoint_blobs", "checkpoint_writes")
-
-
-# ---- a store ------------------------------------------------------------------------------------------
-
-def pack(v):
-    """msgpack of what is needed here."""
-    if v is None:
-        return b"\xc0"
-    if isinstance(v, int):
-        return struct.pack(">Bq", 0xd3, v)
-    if isinstance(v, str):
-        return b"\xdb" + struct.pack(">I", len(v.encode())) + v.encode()
-    if isinstance(v, list):
-        return b"\xdd" + struct.pack(">I", len(v)) + b"".join(map(pack, v))
-    return b"\xdf" + struct.pack(">I", len(v)) + b"".join(pack(k) + pack(x) for k, x in v.items())
-
-
-def make_store(path, threads, each, size):
-    """As SqliteSaver makes it: each checkpoint with a new list and two writes."""
-    db = sqlite3.connect(path)
-    db.executescript("""PRAGMA journal_mode = WAL;
-        CREATE TABLE checkpoints (thread_id TEXT NOT NULL, checkpoint_ns TEXT NOT NULL DEFAULT '',
-            checkpoint_id TEXT NOT NULL, parent_checkpoint_id TEXT, type TEXT, checkpoint BLOB,
-            metadata BLOB, PRIMARY KEY (thread_id, checkpoint_ns, checkpoint_id));
-        CREATE TABLE writes (thread_id TEXT NOT NULL, checkpoint_ns TEXT NOT NULL DEFAULT '',
-            checkpoint_id TEXT NOT NULL, task_id TEXT NOT NULL, idx INTEGER NOT NULL,
-            channel TEXT NOT NULL, type TEXT, value BLOB, task_path TEXT NOT NULL DEFAULT '',
-            PRIMARY KEY (thread_id, checkpoint_ns, checkpoint_id, task_id, idx));""")
-    r = random.Random(SEED)
-    for t in range(threads):
-        parent = None
-        for n in range(each):
-            ident = "%08x-0000-6000-8000-%012x" % (n, t)
-            version = "%032d.%016d" % (n + 1, t)
-            body = {"v": 4, "ts": "2026-11-21T00:00:00+00:00", "id": ident,
-                    "channel_values": {"messages": [r.randbytes(size // 2).hex(), n], "n": n},
-                    "channel_versions": {"messages": version, "n": version},
-                    "versions_seen": {"work": {"n": version}}, "updated_channels": None}
-            db.execute("INSERT INTO checkpoints VALUES (?, '', ?, ?, 'msgpack', ?, ?)",
-                       ("t%d" % t, ident, parent, pack(body), b'{"source": "loop", "step": %d}' % n))
-            for i in range(2):
-                db.execute("INSERT INTO writes VALUES (?, '', ?, 'task', ?, 'n', 'msgpack', ?, '~p')",
-                           ("t%d" % t, ident, i, pack([n, i])))
-            parent = ident
-    db.commit()
-    db.close()
 
 
 # ---- targets --------------------------------------------------------------------------------------------
@@ -273,23 +227,12 @@ def jobs(t, source, case):
 
 # ---- files ------------------------------------------------------------------------------------------------
 
-@functools.lru_cache
-def preload():
-    """crash.c, built."""
-    folder = pathlib.Path(tempfile.mkdtemp(prefix="ckpt-crash-"))
-    atexit.register(shutil.rmtree, folder, True)
-    so = folder / "crash.so"
-    subprocess.run(["cc", "-D_GNU_SOURCE", "-O1", "-shared", "-fPIC", "-o", str(so),
-                    str(HERE / "crash.c"), "-ldl"], check=True)
-    return so
-
-
 def crashed(t, case, limit, how, r):
     """At each call that changes a file: killed there, or no room from there on."""
     target = case.make()
-    log = preload().parent / "calls"
+    log = pathlib.Path(preload("files")).parent / "calls"
     result = ended(start(case.source, target.address(),
-                         env={"LD_PRELOAD": str(preload()), "CRASH_LOG": str(log)}))
+                         env={"LD_PRELOAD": preload("files"), "CRASH_LOG": str(log)}))
     case.finish("counted", target, (0,), result)
     calls = int(log.read_text())
     t.add("calls", calls)
@@ -299,7 +242,7 @@ def crashed(t, case, limit, how, r):
     for at in places:
         target = case.make()
         result = ended(start(case.source, target.address(), env={
-            "LD_PRELOAD": str(preload()), "CRASH_AT": str(at), "CRASH_HOW": how}))
+            "LD_PRELOAD": preload("files"), "CRASH_AT": str(at), "CRASH_HOW": how}))
         case.finish("%s at call %d of %d" % (how, at, calls), target,
                     (0, -9) if how == "kill" else (0, 9), result)
 
@@ -440,8 +383,8 @@ def pooled(t, case, folder):
 def tests(folder):
     r = random.Random("migrate " + SEED)
     small, large = folder / "small.db", folder / "large.db"
-    make_store(small, 20, 120, 300)
-    make_store(large, 30, 160, 600)
+    make_store(small, 20, 120, 300, SEED)
+    make_store(large, 30, 160, 600, SEED)
     t = common.Tally()
     into = Case(t, large, Schema)
     several = Case(t, large, Schema, "--jobs", "3")
