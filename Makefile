@@ -171,7 +171,7 @@ coverage: build/coverage-programs fixtures ## lines that the unit, store and cli
 bench: build/ckpt fixtures ## speed and memory against limits and other tools
 	@tests/bench/run.sh
 
-soak: build-programs fixtures build/asan/hostile build/asan/ckpt $(fuzz:%=build/fuzz/fuzzer/%) ## rounds of everything for SOAK_TIME seconds (3600)
+soak: build-programs fixtures build/asan/hostile build/asan/ckpt build/failpoints/ckpt $(fuzz:%=build/fuzz/fuzzer/%) ## rounds of everything for SOAK_TIME seconds (3600)
 	@SOAK_TIME=$(SOAK_TIME) tests/soak.sh $(fuzz)
 
 docs: build/ckpt ## write the generated parts of the manual pages and the completions

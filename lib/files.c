@@ -35,6 +35,16 @@ int files_nameless(void)
 	return fd;
 }
 
+int files_sync(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	int rc = fd >= 0 ? fsync(fd) : -1;
+
+	if (fd >= 0)
+		close(fd);
+	return rc < 0 ? rc : files_sync_folder(path);
+}
+
 int files_sync_folder(const char *path)
 {
 	const char *slash = strrchr(path, '/');

@@ -9,5 +9,6 @@ const char *files_temp(void); /* the folder of temporary files: $TMPDIR, or /tmp
 int files_nameless(void);
 /* The folder that a path lies in, to disk: a name in it counts only then. 0, or -1 and errno. */
 int files_sync_folder(const char *path);
+int files_sync(const char *path); /* a file that nobody here has open, and its name */
 
 #endif

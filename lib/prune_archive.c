@@ -7,7 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include "files.h"
 #include "prune.h"
 
 struct archive {
@@ -116,8 +118,24 @@ static bool is_side_file(const struct archive *a, const char *where)
 	return side;
 }
 
-static int check_old(struct archive *a, const char *file, const struct stat *st,
-		const struct ckpt_config *config)
+/* Whoever wrote it may have been killed before it was on disk, and may have it in a log. */
+static int sync_old(struct archive *a, const char *file, const char *where)
+{
+	struct ckpt_buf wal = { 0 };
+	int rc = files_sync(where);
+
+	ckpt_buf_addf(&wal, "%s-wal", where);
+	if (wal.failed)
+		rc = ckpt_fail(a->err, CKPT_ENOMEM, "out of memory");
+	else if (rc < 0 || (access(wal.p, F_OK) == 0 && files_sync(wal.p) < 0))
+		rc = ckpt_fail(a->err, CKPT_EIO, "cannot write the archive '%s': %s",
+				file, strerror(errno));
+	ckpt_buf_free(&wal);
+	return rc;
+}
+
+static int check_old(struct archive *a, const char *file, const struct store_name *name,
+		const struct stat *st, const struct ckpt_config *config)
 {
 	struct ckpt_error err = { 0 };
 	struct ckpt_store *there;
@@ -135,6 +153,8 @@ static int check_old(struct archive *a, const char *file, const struct stat *st,
 	if (rc >= 0)
 		rc = ckpt_store_end(there);
 	ckpt_store_close(there);
+	/* closed: SQLite's locks on a file go with any descriptor of it */
+	rc = rc < 0 ? rc : sync_old(a, file, name->where);
 	a->out->resumed = rc >= 0;
 	return rc;
 }
@@ -218,7 +238,7 @@ int ckpt_prune_archive(struct ckpt_prune *p, struct ckpt_store *store, const cha
 	else if (rc >= 0 && is_side_file(&a, n.where))
 		rc = refuse(&a, file, "has the name of a file of the store's own");
 	else if (rc >= 0 && lstat(n.where, &st) == 0)
-		rc = check_old(&a, file, &st, config);
+		rc = check_old(&a, file, &n, &st, config);
 	else if (rc >= 0 && errno != ENOENT)
 		rc = ckpt_fail(a.err, CKPT_EIO, "cannot make '%s': %s", n.shown,
 				strerror(errno));

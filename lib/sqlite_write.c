@@ -71,7 +71,8 @@ static int prepare(struct sqlite_conn *c, bool fresh)
 		rc = sqlite3_exec(c->db,
 				"PRAGMA cell_size_check=1; PRAGMA mmap_size=0;"
 				"PRAGMA cache_size=-16384; PRAGMA temp_store=2;"
-				"PRAGMA synchronous=FULL",
+				/* a journal is gone for good before the file gets shorter */
+				"PRAGMA synchronous=EXTRA",
 				NULL, NULL, NULL);
 	/* as the savers make it; a file that is there keeps its mode */
 	if (rc == SQLITE_OK && fresh)

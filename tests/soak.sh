@@ -23,6 +23,14 @@ for ((round = 1; SECONDS < end; round++)); do
 		cat build/log/soak.log
 		exit 1
 	fi
+	for more in "kill.py 4" "power.py 1000" "memory.py $((round == 1 ? 1 : 53))"; do
+		# shellcheck disable=SC2086  # words of a command
+		if ! SEED=$seed python3 tests/faults/$more >build/log/soak.log 2>&1; then
+			cat build/log/soak.log
+			echo "failed: SEED=$seed python3 tests/faults/$more"
+			exit 1
+		fi
+	done
 	for more in "build/venv/bin/python tests/interop/test_migrate_pg.py $seed" \
 		"env SEED=$seed tests/pg/migrate.sh 4" "env SEED=$seed tests/pg/prune.sh 60" \
 		"build/venv/bin/python tests/interop/test_prune_js.py $seed 6"; do

@@ -29,6 +29,7 @@ COLUMNS = {"checkpoints": "thread_id, checkpoint_ns, checkpoint_id, parent_check
            "metadata", "writes": "thread_id, checkpoint_ns, checkpoint_id, task_id, idx, channel, type, value",
            "notes": "id, text"}
 TABLES = tuple(COLUMNS)
+MIXED = ("py-delta", "py-subgraph")
 
 
 # ---- making ---------------------------------------------------------------------------------------------
@@ -77,7 +78,7 @@ def make_store(path, threads, each, size, seed="1"):
     db.close()
 
 
-def make_mixed(path, threads, each, size, mode, fixtures=("py-delta", "py-subgraph")):
+def make_mixed(path, threads, each, size, mode, fixtures=MIXED):
     """… with delta channels and subgraphs of LangGraph's own, and a table of the application's;
     threads take turns in the file."""
     made = path.with_name("made.db")

@@ -16,7 +16,7 @@ from madestore import common
 
 EVERY = int(sys.argv[1]) if len(sys.argv) > 1 else 0
 SEED = os.environ.get("SEED", "1")
-SAMPLE = 50                                     # of each command
+SAMPLE = 40                                     # of each command
 FEW = ("--keep-last", "1", *made.GUARDS)
 COMMANDS = (
     ("a dry run", "wal", ("prune", *FEW, "--dry-run"), None),
