@@ -82,7 +82,7 @@ static int carry_out(struct deed *d, const char *name)
 	const char *vacuum = d->o ? d->o->vacuum : NULL;
 	const struct ckpt_prune_how how = { .shard = d->shard,
 		.shards = d->shards,
-		.archived = d->o && d->o->archive,
+		.archived = d->no_blobs,
 		.vacuum = !vacuum   ? CKPT_VACUUM_NONE
 		          : *vacuum ? CKPT_VACUUM_FULL
 		                    : CKPT_VACUUM_STEPS,
@@ -152,9 +152,10 @@ static int archive(struct deed *d, const char *name)
 	else
 		cli_note(d->cli, "archive %s: %lld rows, compared, synced", file,
 				(long long)sum.rows);
-	if (d->out->plan.stray_blobs)
-		cli_note(d->cli, "blobs that nothing names go into no archive: they are "
-				 "left");
+	d->no_blobs = sum.no_blobs;
+	if (sum.no_blobs)
+		cli_note(d->cli, "a SQLite archive has no place for blobs that nothing "
+				 "names: they are left");
 	ckpt_store_shown(&shown, name);
 	if (!shown.failed)
 		cli_note(d->cli, "to bring it back:  ckpt migrate %s %s", file, shown.p);

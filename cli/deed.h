@@ -45,6 +45,7 @@ struct deed {
 	/* deed.c's own: threads of which something was left alone, and the last of them */
 	int64_t nmoved;
 	struct ckpt_buf moved;
+	bool no_blobs; /* the archive has none that nothing names */
 };
 /* Close the store, ask, run. out->ran: something was begun, and `done` tells how much. */
 int deed_do(struct deed *);

@@ -53,6 +53,9 @@ struct backend {
 
 extern const struct backend sqlite_backend, postgres_backend, dump_backend;
 
+/* From here on rows under AES are what they lie as. */
+void store_forget_key(struct ckpt_store *);
+
 /* What a store's name leads to. Freed by store_name_free, also after a failure. */
 struct store_name {
 	const struct backend *backend;

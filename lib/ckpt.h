@@ -27,6 +27,20 @@ struct ckpt_key {
 	                                   of its own, though the bytes be the same */
 };
 
+/* Columns that a SQLite row keeps in another form than the savers give them: TEXT for a payload, BLOB
+ * for a name. What such a row holds is the same to a reader; whoever copies it keeps the form. */
+enum {
+	CKPT_BLOB_PARENT = 1,
+	CKPT_BLOB_TYPE = 2,
+	CKPT_BLOB_TASK = 4,
+	CKPT_BLOB_PATH = 8,
+	CKPT_BLOB_CHANNEL = 16,
+	CKPT_TEXT_BODY = 32,
+	CKPT_TEXT_META = 64,
+	CKPT_NO_FORM = 128 /* a number where bytes or a name belong, or the other way round: it is read
+	                      as far as that goes, and cannot be copied exactly */
+};
+
 enum ckpt_place { /* where the value of a channel is stored */
 	CKPT_INLINE,
 	CKPT_BLOB,
@@ -50,6 +64,7 @@ struct ckpt_value {
 	struct ckpt_view body; /* the stored bytes of this value alone */
 	enum ckpt_place place;
 	enum ckpt_lock lock;
+	bool null; /* BLOB, EMPTY: there is a row of its own, and it holds SQL NULL */
 };
 
 struct ckpt_write {
@@ -58,6 +73,7 @@ struct ckpt_write {
 	enum ckpt_lock lock;
 	int64_t idx, size; /* position in the task's list; bytes of the stored value */
 	int64_t seq;       /* order in which rows were written (rowid) */
+	unsigned form;     /* CKPT_BLOB_…, CKPT_TEXT_… */
 };
 
 enum ckpt_depth {   /* how deep a scan reads; each includes those above it */
@@ -90,6 +106,7 @@ struct ckpt_checkpoint {
 
 	struct ckpt_view meta;      /* META; JSON text, or NULL */
 	struct ckpt_view meta_type; /* META; CKPT_META_TYPE */
+	unsigned form; /* as deep as it was read; CKPT_BLOB_…, CKPT_TEXT_… */
 
 	struct ckpt_view
 			body; /* VALUES; the container whole: stored, or opened by a key */
@@ -157,8 +174,8 @@ int ckpt_store_space(struct ckpt_store *, struct ckpt_space *out);
  *   {"write":{"thread","ns","id","task","path","idx","channel","type","value"}}
  *   {"blob":{"thread","ns","channel","version","type","value"}}
  *   {"end":{"checkpoints":n,"writes":n,"blobs":n}}   last: what should be there
- * Texts are strings, {"$str":base64} where they are not UTF-8, {"$bytes":base64} for a key part
- * kept as BLOB; body and value are base64 of the stored bytes; null is SQL NULL. `newest` goes by
+ * Texts are strings, {"$str":base64} where they are not UTF-8, {"$bytes":base64} for a name kept as
+ * BLOB, {"$text":base64} for a payload kept as TEXT; body and value are base64 of the stored bytes; null is SQL NULL. `newest` goes by
  * bytes there. Lines in any order; one that holds no row is a fault and hides no other. */
 
 /* What is wrong with a dump as a whole, though it can be read: the first of them at 0. False
@@ -210,6 +227,7 @@ struct ckpt_pick {
 	enum ckpt_rows rows;
 	bool apart; /* leave blobs unread: such values have a version, no type and no body;
 	               nor are Sends looked for that lie with the parent */
+	bool raw;   /* blobs as their rows hold them: no Sends in their place */
 	bool bare; /* STORED, WRITE_ROWS and BLOB_ROWS with VALUES: only what takes room is wanted.
 	              Keys, parents, times, tasks, skeletons and versions may be left out, but not
 	              channels, nor sizes: those of the values as they were stored */

@@ -32,6 +32,12 @@ struct ckpt_match_how {
 	   Sends that had none, values without a version that JavaScript drops, and blobs that
 	   nothing names. */
 	bool migrated;
+	/* Rows are the same only if they are the same bytes, kept in the same form; of two engines, if
+	   migrate would make the rows of `a` of those of `b`. What only `b` has is not told. Of blobs
+	   that nothing names those that `wanted_blob` wants are compared (NULL: none). A difference's
+	   detail names what is not the same, or why not all is. */
+	bool exact;
+	bool (*wanted_blob)(void *arg, const struct ckpt_checkpoint *);
 };
 
 struct ckpt_match_counts { /* by enum ckpt_table; only_a, only_b, differs by enum ckpt_side */

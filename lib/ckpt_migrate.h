@@ -35,6 +35,9 @@ struct ckpt_migrate_how {
 	/* It looks at keys alone (those of writes whose checkpoint is not there come with `nwrites`):
 	   then what is not wanted is not read. */
 	bool by_key;
+	/* With `wanted`, between two stores that keep values in blobs: which of those that no checkpoint
+	   of their namespace names are copied, too. NULL: none. */
+	bool (*wanted_blob)(void *arg, const struct ckpt_checkpoint *);
 	void (*care)(void *arg, const struct ckpt_care *); /* told once each; or NULL */
 	/* Where a checkpoint goes that cannot be carried; NULL: then nothing is copied at all. */
 	int (*reject)(void *arg, const struct ckpt_checkpoint *,

@@ -132,11 +132,13 @@ struct ckpt_archive_how {
 struct ckpt_archive_sum {
 	int64_t rows, bytes;
 	bool resumed; /* the file was there, and holds all of it */
+	bool no_blobs; /* it has no place for blobs that nothing names: they are to be left */
 };
 /* Write what goes, with its writes and blobs, into a new file: JSON Lines or a SQLite store, which
- * is whole, compared value by value and on disk in the end. `store` is the plan's, open for
- * reading. CKPT_EREFUSED: the file is there and does not hold all of it, or cannot hold it
- * exactly. Blobs that nothing names go into no archive: they are left in the store then. */
+ * is whole and on disk in the end, and of which each row was compared byte for byte with what migrate
+ * would bring back. `store` is the plan's, open for reading; it forgets its key where rows are moved
+ * as they lie. CKPT_EREFUSED: the file is there and does not hold all of it, or cannot hold it
+ * exactly; then no file is left that was not there. */
 int ckpt_prune_archive(struct ckpt_prune *, struct ckpt_store *, const char *file,
 		const struct ckpt_config *, const struct ckpt_archive_how *,
 		struct ckpt_archive_sum *out);
@@ -150,7 +152,7 @@ struct ckpt_prune_how {
 	enum ckpt_vacuum vacuum;
 	int64_t shard, shards; /* of the plan: shards work side by side */
 	bool secure;           /* overwrite what is freed (SQLite) */
-	bool archived;         /* leave what no archive holds */
+	bool archived;         /* leave blobs that nothing names: the archive has none */
 	/* after each batch; config->stop ends the run there. Or NULL */
 	void (*progress)(void *arg, int64_t done, int64_t all);
 	/* a namespace that was written to since, and was left out; or NULL */

@@ -30,6 +30,7 @@
 #include <stdarg.h>
 
 #include "convert_impl.h"
+#include "row.h"
 
 /* LangGraph's PostgresSaver sends a row as one message, and PostgreSQL keeps it in one piece of
  * memory of less than 1 GiB, its other columns included. */
@@ -241,16 +242,17 @@ static int copy_blobs(struct job *j)
 		return j->k->err->code;
 	for (size_t i = 0; i < c->nvalues; i++) {
 		struct placed *p = &j->placed[j->nplaced];
+		struct ckpt_value row;
 
 		*p = (struct placed){ .v = &c->values[i], .home = HOME_BLOB };
-		if (p->v->place != CKPT_BLOB || sends_added(j, p->v))
+		if (!row_stored(&row, p->v) || sends_added(j, p->v))
 			continue;
 		if (!version_plain(j, p))
 			return j->k->err->code;
 		if (!p->version.p)
 			continue;
-		p->type = p->v->type;
-		p->body = p->v->body;
+		p->type = row.type;
+		p->body = row.body;
 		p->value = version_digest(&j->k->versions, p->body);
 		j->nplaced++;
 	}
@@ -259,7 +261,7 @@ static int copy_blobs(struct job *j)
 	for (size_t i = 0; i < j->nplaced; i++) {
 		const struct placed *p = &j->placed[i];
 
-		if (!p->given)
+		if (!p->given || j->k->cfg.every)
 			blobs[n++] = (struct convert_blob){ p->v->channel, p->version,
 				p->type, p->body };
 	}

@@ -56,7 +56,8 @@ struct convert; /* what has to be remembered along a namespace: which version ha
 
 struct convert_config {
 	bool from_apart, to_apart; /* how source and target keep values */
-	bool encrypt_all;    /* plain values of encrypted rows become encrypted blobs */
+	bool encrypt_all; /* plain values of encrypted rows become encrypted blobs */
+	bool every; /* give a blob with each checkpoint that names it, not with the first alone */
 	struct crypt *crypt; /* NULL: no key was given */
 };
 int convert_open(

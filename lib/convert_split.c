@@ -226,7 +226,8 @@ static int put_blobs(struct job *j)
 		const struct placed *p = &j->placed[i];
 		struct convert_blob *b = &blobs[j->out->nblobs];
 
-		if ((p->home != HOME_BLOB && p->home != HOME_MARK) || p->given)
+		if ((p->home != HOME_BLOB && p->home != HOME_MARK) ||
+				(p->given && !j->k->cfg.every))
 			continue;
 		*b = (struct convert_blob){ p->v->channel,
 			p->renamed.p ? p->renamed : p->version, p->type, p->body };

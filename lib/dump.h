@@ -51,7 +51,8 @@ struct dump_field {
 	size_t n;
 	int64_t i; /* NUMBER */
 	enum dump_form form;
-	bool blob; /* {"$bytes":…}: a key part that SQLite holds as BLOB */
+	bool blob; /* {"$bytes":…}: a name that SQLite holds as BLOB */
+	bool text; /* {"$text":…}: a payload that it holds as TEXT */
 };
 
 struct dump_line {
@@ -79,6 +80,7 @@ void dump_checkpoint(struct ckpt_buf *, const struct ckpt_checkpoint *,
 void dump_text(struct ckpt_buf *, const char *name, struct ckpt_view, bool blob);
 void dump_write(struct ckpt_buf *, const struct ckpt_key *, const struct ckpt_write *,
 		const struct ckpt_care *why);
+/* Its version as the row's text. */
 void dump_blob(struct ckpt_buf *, const struct ckpt_key *, const struct ckpt_value *,
 		const struct ckpt_care *why);
 
@@ -158,6 +160,7 @@ struct dump_step { /* what one step of a scan reads with */
 	struct dump_store *store;
 	struct arena arena;
 	struct reader *json;
+	bool raw;      /* the pick's */
 	uint8_t *line; /* the checkpoint's own */
 	size_t cap;
 };

@@ -255,19 +255,29 @@ static bool literal(struct line *l, const char *word)
 	return true;
 }
 
-/* {"$str":"…"} or {"$bytes":"…"}; the brace has been taken. */
+static bool unexpected(struct line *l, const struct member *m)
+{
+	return bad(l, m->want == TEXT ? "a text was expected" : "base64 was expected", m);
+}
+
+/* {"$str":"…"} or {"$bytes":"…"} of a name, {"$text":"…"} of a payload; the brace has been taken.
+ * Metadata are a payload that is written as a text. */
 static bool wrapped(struct line *l, struct dump_field *f, const struct member *m)
 {
-	bool bytes;
+	bool name = m->want == TEXT, payload = !name || m->slot == DUMP_META;
+	bool bytes, text;
 
 	peek(l);
-	bytes = literal(l, "\"$bytes\"");
-	if ((!bytes && !literal(l, "\"$str\"")) || !take(l, ':') || !take(l, '"'))
-		return bad(l, "a text was expected", m);
+	bytes = name && literal(l, "\"$bytes\"");
+	text = payload && literal(l, "\"$text\"");
+	if ((!bytes && !text && !(name && literal(l, "\"$str\""))) || !take(l, ':') ||
+			!take(l, '"'))
+		return unexpected(l, m);
 	if (!base64(l, f, m))
 		return false;
 	f->blob = bytes;
-	return take(l, '}') ? true : bad(l, "a text was expected", m);
+	f->text = text;
+	return take(l, '}') ? true : unexpected(l, m);
 }
 
 static bool value(struct line *l, struct dump_field *f, const struct member *m)
@@ -280,15 +290,12 @@ static bool value(struct line *l, struct dump_field *f, const struct member *m)
 		*f = (struct dump_field){ .form = DUMP_NULL };
 		return true;
 	}
-	if (c != '"' && (c != '{' || m->want != TEXT))
-		return bad(l,
-				m->want == TEXT ? "a text was expected"
-						: "base64 was expected",
-				m);
+	if (c != '"' && c != '{')
+		return unexpected(l, m);
 	l->at++;
-	if (m->want == BYTES)
-		return base64(l, f, m);
-	return c == '"' ? string(l, f, m) : wrapped(l, f, m);
+	if (c == '{')
+		return wrapped(l, f, m);
+	return m->want == BYTES ? base64(l, f, m) : string(l, f, m);
 }
 
 /* ---- objects ------------------------------------------------------------------------------------- */

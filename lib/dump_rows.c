@@ -70,11 +70,31 @@ static struct ckpt_view bytes(struct dump_step *s, struct dump_field *f)
 	return v;
 }
 
+static unsigned form_of(const struct dump_line *line)
+{
+	static const struct {
+		enum dump_slot slot;
+		unsigned blob, text;
+	} forms[] = { { DUMP_PARENT, CKPT_BLOB_PARENT, 0 },
+		{ DUMP_TYPE, CKPT_BLOB_TYPE, 0 }, { DUMP_TASK, CKPT_BLOB_TASK, 0 },
+		{ DUMP_PATH, CKPT_BLOB_PATH, 0 }, { DUMP_CHANNEL, CKPT_BLOB_CHANNEL, 0 },
+		{ DUMP_BODY, 0, CKPT_TEXT_BODY }, { DUMP_META, 0, CKPT_TEXT_META } };
+	unsigned form = 0;
+
+	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
+		const struct dump_field *f = &line->f[forms[i].slot];
+
+		form |= (f->blob ? forms[i].blob : 0) | (f->text ? forms[i].text : 0);
+	}
+	return form;
+}
+
 int dump_fill_links(
 		struct dump_step *s, struct dump_line *line, struct ckpt_checkpoint *out)
 {
 	struct ckpt_view meta = bytes(s, &line->f[DUMP_META]);
 
+	out->form = form_of(line);
 	out->parent = bytes(s, &line->f[DUMP_PARENT]);
 	out->type = bytes(s, &line->f[DUMP_TYPE]);
 	out->size = dump_size(&line->f[DUMP_BODY]);
@@ -272,7 +292,8 @@ int dump_fill_values(struct dump_step *s, struct dump_line *line,
 		out->broken_why = "it cannot be decrypted: wrong key or damaged row";
 	if (apart || !row->apart || fill_blobs(s, row, out) < 0)
 		return s->store->base.err->code;
-	return !row->shallow && row_wants_sends(out) ? fill_sends(s, row, out) : 0;
+	return !row->shallow && !s->raw && row_wants_sends(out) ? fill_sends(s, row, out)
+	                                                        : 0;
 }
 
 int dump_fill_write(struct dump_step *s, const struct dump_row *row, bool bodies,
@@ -291,7 +312,8 @@ int dump_fill_write(struct dump_step *s, const struct dump_row *row, bool bodies
 		.type = bytes(s, &line.f[DUMP_TYPE]),
 		.idx = row->idx,
 		.size = row->size,
-		.seq = row->apart ? 0 : row->line,
+		.seq = row->line,
+		.form = form_of(&line),
 	};
 	if (bodies)
 		out->body = bytes(s, &line.f[DUMP_BODY]);

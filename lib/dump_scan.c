@@ -217,6 +217,7 @@ int dump_scan(struct ckpt_scan **out, struct ckpt_store *store,
 	s->base.store = store;
 	s->pick = *pick;
 	s->step.store = dump_of(store);
+	s->step.raw = pick->raw;
 	if (start(s) < 0) {
 		dump_scan_done(&s->base);
 		return store->err->code;

@@ -12,16 +12,18 @@ static void add_name(struct ckpt_buf *to, const char *name)
 	ckpt_buf_addf(to, "%s\"%s\":", last == '{' ? "" : ",", name);
 }
 
-static void add_base64(struct ckpt_buf *to, const char *name, struct ckpt_view v)
+/* A payload; `text`: kept as TEXT, which savers do not. */
+static void add_base64(
+		struct ckpt_buf *to, const char *name, struct ckpt_view v, bool text)
 {
 	add_name(to, name);
 	if (!v.p) {
 		ckpt_buf_puts(to, "null");
 		return;
 	}
-	ckpt_buf_puts(to, "\"");
+	ckpt_buf_puts(to, text ? "{\"$text\":\"" : "\"");
 	ckpt_base64(to, v);
-	ckpt_buf_puts(to, "\"");
+	ckpt_buf_puts(to, text ? "\"}" : "\"");
 }
 
 /* A text; its bytes in base64 where they are not UTF-8, or are kept as BLOB. */
@@ -69,10 +71,13 @@ void dump_checkpoint(struct ckpt_buf *to, const struct ckpt_checkpoint *c,
 		const struct ckpt_care *why)
 {
 	add_key(to, "checkpoint", &c->key);
-	dump_text(to, "parent", c->parent, false);
-	dump_text(to, "type", c->type, false);
-	add_base64(to, "body", c->body);
-	dump_text(to, "metadata", c->meta, false);
+	dump_text(to, "parent", c->parent, c->form & CKPT_BLOB_PARENT);
+	dump_text(to, "type", c->type, c->form & CKPT_BLOB_TYPE);
+	add_base64(to, "body", c->body, c->form & CKPT_TEXT_BODY);
+	if (c->form & CKPT_TEXT_META)
+		add_base64(to, "metadata", c->meta, true);
+	else
+		dump_text(to, "metadata", c->meta, false);
 	end_row(to, why);
 }
 
@@ -80,12 +85,12 @@ void dump_write(struct ckpt_buf *to, const struct ckpt_key *key,
 		const struct ckpt_write *w, const struct ckpt_care *why)
 {
 	add_key(to, "write", key);
-	dump_text(to, "task", w->task, false);
-	dump_text(to, "path", w->path, false);
+	dump_text(to, "task", w->task, w->form & CKPT_BLOB_TASK);
+	dump_text(to, "path", w->path, w->form & CKPT_BLOB_PATH);
 	ckpt_buf_addf(to, ",\"idx\":%lld", (long long)w->idx);
-	dump_text(to, "channel", w->channel, false);
-	dump_text(to, "type", w->type, false);
-	add_base64(to, "value", w->body);
+	dump_text(to, "channel", w->channel, w->form & CKPT_BLOB_CHANNEL);
+	dump_text(to, "type", w->type, w->form & CKPT_BLOB_TYPE);
+	add_base64(to, "value", w->body, w->form & CKPT_TEXT_BODY);
 	end_row(to, why);
 }
 
@@ -96,19 +101,27 @@ void dump_blob(struct ckpt_buf *to, const struct ckpt_key *key,
 
 	add_key(to, "blob", &of);
 	dump_text(to, "channel", v->channel, false);
-	dump_text(to, "version", row_version(v->version), false);
+	dump_text(to, "version", v->version, false);
 	dump_text(to, "type", v->type, false);
-	add_base64(to, "value", v->body);
+	add_base64(to, "value", v->body, false);
 	end_row(to, why);
 }
 
 void ckpt_dump_lines(struct ckpt_buf *to, const struct ckpt_checkpoint *c,
 		const struct ckpt_care *why)
 {
+	struct ckpt_buf room = { 0 };
+
 	for (size_t i = 0; i < c->nvalues; i++) {
-		if (c->values[i].place == CKPT_BLOB)
-			dump_blob(to, &c->key, &c->values[i], why);
+		struct ckpt_value row;
+
+		if (!row_stored(&row, &c->values[i]))
+			continue;
+		row.version = row_version_text(row.version, &room);
+		dump_blob(to, &c->key, &row, why);
 	}
+	to->failed |= room.failed;
+	ckpt_buf_free(&room);
 	dump_checkpoint(to, c, why);
 	for (size_t i = 0; i < c->nwrites; i++)
 		dump_write(to, &c->key, &c->writes[i], why);

@@ -6,28 +6,19 @@
  * and how is match_row.c.
  */
 #include "match.h"
+#include "strays.h"
 #include "subset.h"
-
-struct stray { /* the writes of a checkpoint that is not there */
-	struct ckpt_scan *scan;
-	struct ckpt_checkpoint row;        /* the first of the next key */
-	bool ahead;                        /* `row` holds one */
-	const struct ckpt_match_how *only; /* … which say what is wanted; or NULL */
-	struct arena arena;
-	struct ckpt_key key;
-	struct ckpt_write *writes;
-	size_t n, cap;
-	bool has;
-};
 
 struct side {
 	struct ckpt_store *store;
 	struct ckpt_scan *scan;
 	struct subset *subset; /* in its place, where not all is wanted */
+	struct back *back;     /* turns what it gives; or NULL */
+	struct ckpt_view lost; /* … why it could not */
 	struct ckpt_checkpoint c;
 	bool has;              /* `c` holds one */
 	bool used, stray_used; /* at the key at hand: to be stepped over */
-	struct stray stray;
+	struct strays stray;
 };
 
 struct ckpt_match {
@@ -67,71 +58,6 @@ static int value_cmp(const struct ckpt_checkpoint *a, const struct ckpt_checkpoi
 	return d ? d : ckpt_view_cmp(a->values[0].version, b->values[0].version);
 }
 
-/* ---- stray writes ---------------------------------------------------------------------------- */
-
-static int keep_write(struct stray *s, struct ckpt_error *err)
-{
-	const struct ckpt_write *from = &s->row.writes[0];
-	struct ckpt_write *w;
-
-	if (s->n == s->cap) {
-		size_t cap = s->cap ? 2 * s->cap : 8;
-
-		w = arena_take(&s->arena, cap * sizeof(*w), err);
-		if (!w)
-			return err->code;
-		if (s->n)
-			memcpy(w, s->writes, s->n * sizeof(*w));
-		s->writes = w;
-		s->cap = cap;
-	}
-	w = &s->writes[s->n++];
-	*w = *from;
-	w->task = arena_copy(&s->arena, from->task, err);
-	w->path = arena_copy(&s->arena, from->path, err);
-	w->channel = arena_copy(&s->arena, from->channel, err);
-	if (from->type.p)
-		w->type = arena_copy(&s->arena, from->type, err);
-	if (from->body.p)
-		w->body = arena_copy(&s->arena, from->body, err);
-	return err->code;
-}
-
-/* The first write of a key that is wanted. */
-static int find_stray(struct stray *s)
-{
-	int rc;
-
-	do
-		rc = ckpt_scan_next(s->scan, &s->row);
-	while (rc > 0 && s->only && !s->only->wanted(s->only->arg, &s->row));
-	s->ahead = rc > 0;
-	return rc;
-}
-
-/* All stray writes of the next key. */
-static int next_stray(struct stray *s, struct ckpt_error *err)
-{
-	int rc = 1;
-
-	s->has = s->ahead;
-	if (!s->ahead)
-		return 0;
-	arena_reset(&s->arena);
-	s->writes = NULL;
-	s->n = s->cap = 0;
-	s->key = s->row.key;
-	s->key.thread = arena_copy(&s->arena, s->key.thread, err);
-	s->key.ns = arena_copy(&s->arena, s->key.ns, err);
-	s->key.id = arena_copy(&s->arena, s->key.id, err);
-	while (rc > 0 && !err->code && key_cmp(&s->key, &s->row.key) == 0) {
-		if (keep_write(s, err) < 0)
-			return err->code;
-		rc = find_stray(s);
-	}
-	return rc < 0 ? rc : err->code;
-}
-
 /* ---- sides ----------------------------------------------------------------------------------- */
 
 static int next_checkpoint(struct side *s)
@@ -140,6 +66,8 @@ static int next_checkpoint(struct side *s)
 	                   : ckpt_scan_next(s->scan, &s->c);
 
 	s->has = rc > 0;
+	if (s->has && s->back)
+		rc = back_turn(s->back, &s->c, &s->lost);
 	return rc < 0 ? rc : 0;
 }
 
@@ -148,28 +76,27 @@ static int open_side(struct side *s, const struct ckpt_match_how *how, bool all)
 	struct ckpt_pick pick = { .key.thread = how->thread,
 		.key.blob = how->blob ? CKPT_BLOB_THREAD : 0,
 		.depth = CKPT_VALUES,
+		.raw = how->exact,
 		.writes = true };
 	int rc = all ? ckpt_scan_open(&s->scan, s->store, &pick)
 	             : subset_open(&s->subset, s->store, &pick, how->wanted, how->arg);
 
-	s->stray.only = all ? NULL : how;
-	pick.writes = false;
-	pick.rows = CKPT_STRAY_WRITES;
-	rc = rc < 0 ? rc : ckpt_scan_open(&s->stray.scan, s->store, &pick);
+	s->stray.wanted = all ? NULL : how->wanted;
+	s->stray.arg = how->arg;
+	rc = rc < 0 ? rc : strays_open(&s->stray, s->store, &pick.key);
 	rc = rc < 0 ? rc : next_checkpoint(s);
-	if (rc >= 0)
-		rc = find_stray(&s->stray);
-	return rc < 0 ? rc : next_stray(&s->stray, s->store->err);
+	return rc < 0 ? rc : strays_next(&s->stray);
 }
 
 static void close_side(struct side *s)
 {
 	ckpt_scan_close(s->scan);
 	subset_close(s->subset);
-	ckpt_scan_close(s->stray.scan);
-	arena_free(&s->stray.arena);
-	s->scan = s->stray.scan = NULL;
+	strays_close(&s->stray);
+	back_close(s->back);
+	s->scan = NULL;
 	s->subset = NULL;
+	s->back = NULL;
 }
 
 int ckpt_match_open(struct ckpt_match **out, struct ckpt_store *a, struct ckpt_store *b,
@@ -191,8 +118,10 @@ int ckpt_match_open(struct ckpt_match **out, struct ckpt_store *a, struct ckpt_s
 	m->a.store = a;
 	m->b.store = b;
 	m->work.how = *how;
+	m->work.back = how->exact && a->inlines != b->inlines;
 	m->work.err = a->err;
-	rc = open_side(&m->a, &m->work.how, !how->wanted);
+	rc = m->work.back ? back_open(&m->b.back, b, a, a->err) : 0;
+	rc = rc < 0 ? rc : open_side(&m->a, &m->work.how, !how->wanted);
 	rc = rc < 0 ? rc : open_side(&m->b, &m->work.how, true);
 	if (rc < 0)
 		ckpt_match_close(m);
@@ -239,6 +168,7 @@ static struct rows rows_at(struct side *s, const struct ckpt_key *key)
 		r.c = &s->c;
 		r.writes = s->c.writes;
 		r.nwrites = s->c.nwrites;
+		r.lost = s->lost;
 	} else if (s->stray_used) {
 		r.writes = s->stray.writes;
 		r.nwrites = s->stray.n;
@@ -251,7 +181,7 @@ static int step_over(struct side *s)
 	int rc = s->used ? next_checkpoint(s) : 0;
 
 	if (rc >= 0 && s->stray_used)
-		rc = next_stray(&s->stray, s->store->err);
+		rc = strays_next(&s->stray);
 	s->used = s->stray_used = false;
 	return rc;
 }
@@ -275,20 +205,27 @@ static int next_key(struct ckpt_match *m)
 	m->key = *key;
 	a = rows_at(&m->a, key);
 	b = rows_at(&m->b, key);
-	rc = match_rows(&m->work, &a, &b);
+	rc = m->work.how.exact ? match_exact_rows(&m->work, &a, &b)
+	                       : match_rows(&m->work, &a, &b);
 	return rc < 0 ? rc : 1;
 }
 
 /* ---- stray blobs ----------------------------------------------------------------------------- */
 
-/* Rows of type empty say that there is no value: as good as no row. */
-static int next_blob(struct side *s)
+/* Rows of type empty say that there is no value: as good as no row, but for their bytes. */
+static bool passes(const struct ckpt_match_how *how, const struct ckpt_checkpoint *c)
+{
+	return how->exact ? !how->wanted_blob(how->arg, c)
+	                  : ckpt_view_eq(c->values[0].type, CKPT_LIT("empty"));
+}
+
+static int next_blob(struct side *s, const struct ckpt_match_how *how)
 {
 	int rc;
 
 	do
 		rc = ckpt_scan_next(s->scan, &s->c);
-	while (rc > 0 && ckpt_view_eq(s->c.values[0].type, CKPT_LIT("empty")));
+	while (rc > 0 && passes(how, &s->c));
 	s->has = rc > 0;
 	return rc < 0 ? rc : 0;
 }
@@ -313,10 +250,10 @@ static int open_blobs(struct ckpt_match *m)
 static int next_blobs(struct ckpt_match *m)
 {
 	struct side *a = &m->a, *b = &m->b;
-	int d, rc = a->used ? next_blob(a) : 0;
+	int d, rc = a->used ? next_blob(a, &m->work.how) : 0;
 
 	if (rc >= 0 && b->used)
-		rc = next_blob(b);
+		rc = next_blob(b, &m->work.how);
 	if (rc < 0 || (!a->has && !b->has))
 		return rc;
 	d = !a->has ? 1 : !b->has ? -1 : value_cmp(&a->c, &b->c);
@@ -324,8 +261,8 @@ static int next_blobs(struct ckpt_match *m)
 	b->used = d >= 0;
 	m->key = a->used ? a->c.key : b->c.key;
 	m->key.id = (struct ckpt_view){ 0 };
-	rc = match_blob(&m->work, a->used ? a->c.values : NULL,
-			b->used ? b->c.values : NULL);
+	rc = (m->work.how.exact ? match_exact_blob : match_blob)(&m->work,
+			a->used ? a->c.values : NULL, b->used ? b->c.values : NULL);
 	return rc < 0 ? rc : 1;
 }
 
@@ -339,7 +276,8 @@ static int refill(struct ckpt_match *m)
 	m->given = m->work.nfound = 0;
 	while (rc > 0 && !m->work.nfound) {
 		rc = m->blobs ? next_blobs(m) : next_key(m);
-		if (rc == 0 && !m->blobs && !m->work.how.migrated) {
+		if (rc == 0 && !m->blobs && !m->work.how.migrated &&
+				(!m->work.how.exact || m->work.how.wanted_blob)) {
 			rc = open_blobs(m);
 			rc = rc < 0 ? rc : 1;
 		}

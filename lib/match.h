@@ -1,6 +1,8 @@
 /*
  * match.h - the border between the files that compare two stores: match.c merges, match_row.c
- * compares what one key has on both sides, match_value.c makes values comparable. Internal.
+ * compares what one key has on both sides, match_value.c makes values comparable, match_exact.c
+ * compares byte for byte, match_back.c turns rows into what they would be in the other store again.
+ * Internal.
  */
 #ifndef MATCH_H
 #define MATCH_H
@@ -31,6 +33,8 @@ int canon_digest(
  * not equal, and one of them cannot be decoded; CKPT_ENOMEM. */
 int canon_same(struct canon *, const struct stored *a, const struct stored *b,
 		const char **why);
+/* Does jsonb make the same of both texts? Likewise; what cannot be read is not the same. */
+int canon_same_jsonb(struct canon *, struct ckpt_view a, struct ckpt_view b);
 /* Is it encrypted, and no key was given? */
 bool canon_encrypted(const struct stored *);
 
@@ -51,10 +55,13 @@ struct rows {                            /* what one side has at a key */
 	const struct ckpt_checkpoint *c; /* NULL: no such checkpoint, only writes */
 	const struct ckpt_write *writes;
 	size_t nwrites;
+	struct ckpt_view
+			lost; /* why they cannot become what they were (match_back.c); or NULL */
 };
 
 struct match_work {
 	struct ckpt_match_how how;
+	bool back; /* exact, and of two engines */
 	struct ckpt_match_counts counts;
 	struct canon *canon;
 	struct arena arena; /* of the key at hand */
@@ -105,10 +112,29 @@ int match_containers(struct match_work *, const struct ckpt_checkpoint *a,
 
 /* ---- match_row.c ----------------------------------------------------------------------------- */
 
+/* The writes by task and position. NULL: no memory. */
+const struct ckpt_write **match_writes(struct match_work *, const struct rows *);
+int match_by_task(const void *, const void *); /* of that list's items */
 /* Compare what the two sides have; differences are added to `found`. */
 int match_rows(struct match_work *, const struct rows *a, const struct rows *b);
 /* A stray blob of one side (the other is NULL), or of both. */
 int match_blob(struct match_work *, const struct ckpt_value *a,
 		const struct ckpt_value *b);
+
+/* ---- match_exact.c --------------------------------------------------------------------------- */
+
+/* The same of rows that have to be the same bytes; `b` may have come by match_back.c. */
+int match_exact_rows(struct match_work *, const struct rows *a, const struct rows *b);
+int match_exact_blob(struct match_work *, const struct ckpt_value *a,
+		const struct ckpt_value *b);
+
+/* ---- match_back.c ---------------------------------------------------------------------------- */
+
+struct back; /* from a store that keeps values in one way to one that keeps them in the other */
+int back_open(struct back **out, const struct ckpt_store *from,
+		const struct ckpt_store *to, struct ckpt_error *);
+/* Make of a checkpoint, as they come by key, what migrate would write; `lost` why it would not. */
+int back_turn(struct back *, struct ckpt_checkpoint *, struct ckpt_view *lost);
+void back_close(struct back *);
 
 #endif

@@ -246,15 +246,18 @@ static int compare_checkpoints(struct match_work *w, const struct ckpt_checkpoin
 
 /* ---- pending writes -------------------------------------------------------------------------- */
 
-static int by_task(const void *a, const void *b)
+/* A task that is kept as BLOB is another one than the text of the same bytes. */
+int match_by_task(const void *a, const void *b)
 {
 	const struct ckpt_write *const *x = a, *const *y = b;
-	int d = ckpt_view_cmp((*x)->task, (*y)->task);
+	unsigned p = (*x)->form & CKPT_BLOB_TASK, q = (*y)->form & CKPT_BLOB_TASK;
+	int d = (p > q) - (p < q);
 
+	d = d ? d : ckpt_view_cmp((*x)->task, (*y)->task);
 	return d ? d : ((*x)->idx > (*y)->idx) - ((*x)->idx < (*y)->idx);
 }
 
-static const struct ckpt_write **writes_of(struct match_work *w, const struct rows *r)
+const struct ckpt_write **match_writes(struct match_work *w, const struct rows *r)
 {
 	const struct ckpt_write **list =
 			arena_take(&w->arena, (r->nwrites + 1) * sizeof(*list), w->err);
@@ -262,7 +265,7 @@ static const struct ckpt_write **writes_of(struct match_work *w, const struct ro
 	for (size_t i = 0; list && i < r->nwrites; i++)
 		list[i] = &r->writes[i];
 	if (list)
-		qsort(list, r->nwrites, sizeof(*list), by_task);
+		qsort(list, r->nwrites, sizeof(*list), match_by_task);
 	return list;
 }
 
@@ -336,14 +339,14 @@ static int compare_write(struct match_work *w, const struct ckpt_write *a,
 static int compare_writes(
 		struct match_work *w, const struct rows *a, const struct rows *b)
 {
-	const struct ckpt_write **x = writes_of(w, a), **y = writes_of(w, b);
+	const struct ckpt_write **x = match_writes(w, a), **y = match_writes(w, b);
 	size_t i = 0, k = 0;
 	int rc = x && y ? 0 : w->err->code;
 
 	while (rc >= 0 && (i < a->nwrites || k < b->nwrites)) {
 		int d = i == a->nwrites   ? 1
 		        : k == b->nwrites ? -1
-		                          : by_task(&x[i], &y[k]);
+		                          : match_by_task(&x[i], &y[k]);
 		const struct ckpt_write *v = d <= 0 ? x[i++] : NULL;
 
 		rc = compare_write(w, v, d >= 0 ? y[k++] : NULL);

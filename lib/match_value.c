@@ -9,6 +9,7 @@
 #include <math.h>
 #include <xxhash.h>
 
+#include "jsonb.h"
 #include "match.h"
 
 #define FOLD 256 /* items of a list that become one digest */
@@ -46,6 +47,7 @@ struct canon {
 	size_t depth;
 	struct ckpt_buf text; /* of a number; of rendered values */
 	bool versions;
+	bool jsonb;   /* numbers by their text there: 0.1 and 0.10 are two */
 	bool records; /* the text is rendered with types: sets are known by them */
 };
 
@@ -120,6 +122,11 @@ static struct digest of_number(struct canon *c, struct ckpt_view num)
 	struct digest out;
 	size_t digits = 0;
 
+	if (c->jsonb) {
+		c->text.n = 0;
+		jsonb_number(&c->text, num);
+		return hash_text(SEED_BIG, ckpt_buf_view(&c->text));
+	}
 	if (c->versions && dot)
 		num.n = (size_t)(dot - p);
 	while (digits < num.n &&
@@ -471,4 +478,23 @@ int canon_same(struct canon *c, const struct stored *a, const struct stored *b,
 	if (ckpt_view_eq(b->type, CKPT_LIT("bytearray")) && !digest_eq(x, y))
 		y = of_bytearray(b->body);
 	return digest_eq(x, y);
+}
+
+int canon_same_jsonb(struct canon *c, struct ckpt_view a, struct ckpt_view b)
+{
+	const struct stored x = { CKPT_META_TYPE, a, CKPT_OPEN };
+	const struct stored y = { CKPT_META_TYPE, b, CKPT_OPEN };
+	struct digest of_a, of_b;
+	int rc;
+
+	if (ckpt_view_eq(a, b))
+		return 1;
+	c->jsonb = true;
+	rc = canon_digest(c, &x, false, &of_a);
+	if (rc > 0)
+		rc = canon_digest(c, &y, false, &of_b);
+	c->jsonb = false;
+	if (rc == CKPT_ENOMEM || c->text.failed)
+		return CKPT_ENOMEM;
+	return rc > 0 && digest_eq(of_a, of_b);
 }

@@ -189,7 +189,9 @@ static int do_one(struct migrate *m, const struct ckpt_checkpoint *found, each *
 
 static int for_subset(struct migrate *m, each *fn, const char *phase)
 {
-	const struct ckpt_pick pick = { .depth = CKPT_VALUES, .writes = true };
+	const struct ckpt_pick pick = {
+		.depth = CKPT_VALUES, .writes = true, .raw = m->from_apart && m->to_apart
+	};
 	struct subset *subset;
 	struct ckpt_checkpoint c;
 	int rc = subset_open(&subset, m->source, &pick, m->how->wanted, m->how->arg);
@@ -203,9 +205,10 @@ static int for_subset(struct migrate *m, each *fn, const char *phase)
 /* Every checkpoint of the source that is wanted, in the order of their keys. */
 static int for_each(struct migrate *m, each *fn, const char *phase)
 {
-	const struct ckpt_pick pick = {
-		.depth = CKPT_VALUES, .writes = true, .apart = m->blob_rows
-	};
+	const struct ckpt_pick pick = { .depth = CKPT_VALUES,
+		.writes = true,
+		.apart = m->blob_rows,
+		.raw = m->from_apart && m->to_apart };
 	struct ckpt_scan *scan = NULL;
 	struct ckpt_checkpoint c;
 	int rc = convert_start(m);
@@ -262,6 +265,8 @@ static int copy(struct migrate *m)
 	if (rc >= 0)
 		rc = migrate_copy_strays(m);
 	if (rc >= 0)
+		rc = migrate_copy_stray_blobs(m);
+	if (rc >= 0)
 		rc = t->ops->commit(t);
 	if (rc >= 0)
 		rc = t->ops->settle(t);
@@ -283,20 +288,14 @@ static int copy(struct migrate *m)
 	return rc;
 }
 
-static void forget_key(struct ckpt_store *s)
-{
-	crypt_free(s->crypt);
-	s->crypt = NULL;
-}
-
 /* Rows that are moved as they lie are not opened: encrypted they stay, byte for byte. */
 static void without_key(struct migrate *m, struct ckpt_store *target)
 {
 	if (m->from_apart != m->to_apart)
 		return;
-	forget_key(m->source);
+	store_forget_key(m->source);
 	if (target)
-		forget_key(target);
+		store_forget_key(target);
 	m->config.aes_key = m->config.aes_key_file = NULL;
 }
 

@@ -90,6 +90,8 @@ void migrate_count(struct migrate *, const struct ckpt_checkpoint *,
 int migrate_copy_one(struct migrate *, const struct ckpt_checkpoint *);
 int migrate_copy_blobs(struct migrate *);
 int migrate_copy_strays(struct migrate *);
+/* Blobs that nothing names, as far as they did not go as rows. */
+int migrate_copy_stray_blobs(struct migrate *);
 
 /* Compare both as they are now; CKPT_ECORRUPT: not all of it is in the target as it should be. */
 int migrate_verify(struct migrate *);

@@ -4,6 +4,7 @@
  */
 #include "migrate.h"
 #include "row.h"
+#include "strays.h"
 
 /* A batch that is large enough ends here; the next one begins. */
 static int next_batch(struct migrate *m)
@@ -110,6 +111,20 @@ int migrate_copy_one(struct migrate *m, const struct ckpt_checkpoint *c)
 	return rc < 0 ? rc : put(m, c, &out, there != NULL);
 }
 
+static int copy_blob(struct migrate *m, const struct ckpt_checkpoint *c, bool there)
+{
+	const struct ckpt_value *v = c->values;
+	struct ckpt_buf room = { 0 };
+	const struct convert_blob b = { v->channel, row_version_text(v->version, &room),
+		v->type, v->body };
+	int rc = room.failed ? ckpt_fail(m->err, CKPT_ENOMEM, "out of memory")
+	                     : m->target->ops->blob(m->target, &c->key, &b,
+					       blob_mode(m, there));
+
+	ckpt_buf_free(&room);
+	return rc < 0 ? rc : next_batch(m);
+}
+
 /* Both keep values in blobs: those go as the rows they are, whoever names them, if anybody does. */
 int migrate_copy_blobs(struct migrate *m)
 {
@@ -120,36 +135,65 @@ int migrate_copy_blobs(struct migrate *m)
 
 	while (rc >= 0 && (rc = ckpt_scan_next(scan, &c)) > 0) {
 		const struct planned *there = plan_thread(&m->plan, &c.key);
-		const struct ckpt_value *v = c.values;
-		const struct convert_blob b = { v->channel, row_version(v->version),
-			v->type, v->body };
 
-		rc = there && !there->n ? 0
-		                        : m->target->ops->blob(m->target, &c.key, &b,
-							  blob_mode(m, there));
-		if (rc >= 0)
-			rc = next_batch(m);
+		rc = there && !there->n ? 0 : copy_blob(m, &c, there != NULL);
 	}
 	ckpt_scan_close(scan);
 	return rc;
+}
+
+static int as_written(const void *a, const void *b)
+{
+	const struct ckpt_write *x = a, *y = b;
+
+	return (x->seq > y->seq) - (x->seq < y->seq);
 }
 
 /* Writes of checkpoints that are not there: the library shows them to nobody, but an application
  * may be about to write the checkpoint. */
 int migrate_copy_strays(struct migrate *m)
 {
-	const struct ckpt_pick pick = { .depth = CKPT_VALUES, .rows = CKPT_STRAY_WRITES };
+	const struct ckpt_key all = { .blob = 0 };
+	struct strays s = { .wanted = m->how->wanted, .arg = m->how->arg };
+	int rc = strays_open(&s, m->source, &all);
+
+	rc = rc < 0 ? rc : strays_next(&s);
+	while (rc >= 0 && s.has) {
+		qsort(s.writes, s.n, sizeof(*s.writes), as_written);
+		for (size_t i = 0; i < s.n && rc >= 0; i++)
+			rc = m->target->ops->write(m->target, &s.key, &s.writes[i], true);
+		rc = rc < 0 ? rc : next_batch(m);
+		rc = rc < 0 ? rc : strays_next(&s);
+	}
+	strays_close(&s);
+	return rc;
+}
+
+/* A thread whose checkpoints are all there was passed over with its blobs; those that nothing names
+ * may be missing all the same. */
+static bool wants_blob(struct migrate *m, const struct ckpt_checkpoint *c, bool *there)
+{
+	const struct planned *t = plan_thread(&m->plan, &c->key);
+
+	*there = t != NULL;
+	return m->how->wanted ? m->how->wanted_blob(m->how->arg, c) : t && !t->n;
+}
+
+int migrate_copy_stray_blobs(struct migrate *m)
+{
+	const struct ckpt_pick pick = { .depth = CKPT_VALUES, .rows = CKPT_STRAY_BLOBS };
 	struct ckpt_checkpoint c;
 	struct ckpt_scan *scan;
-	int rc = ckpt_scan_open(&scan, m->source, &pick);
+	bool there;
+	int rc;
 
+	if (!m->from_apart || !m->to_apart ||
+			(m->how->wanted ? !m->how->wanted_blob : !m->plan.nthreads))
+		return 0;
+	rc = ckpt_scan_open(&scan, m->source, &pick);
 	while (rc >= 0 && (rc = ckpt_scan_next(scan, &c)) > 0) {
-		if (m->how->wanted && !m->how->wanted(m->how->arg, &c))
-			continue;
-		for (size_t i = 0; i < c.nwrites && rc >= 0; i++)
-			rc = m->target->ops->write(m->target, &c.key, &c.writes[i], true);
-		if (rc >= 0)
-			rc = next_batch(m);
+		if (wants_blob(m, &c, &there))
+			rc = copy_blob(m, &c, there);
 	}
 	ckpt_scan_close(scan);
 	return rc;

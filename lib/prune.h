@@ -101,7 +101,7 @@ struct ckpt_prune {
 	   bytes in front, and the version */
 	struct doomed *stray_writes, *stray_blobs;
 	struct doomed *left_writes; /* likewise, of threads that go whole: they go with them */
-	struct key_list *lists[4]; /* where looking up keys stands */
+	struct key_list *lists[5]; /* where looking up keys stands */
 	bool future;               /* what is newer than the clock is named so */
 	uint64_t hash;
 	struct ckpt_buf key;
@@ -143,6 +143,10 @@ int prune_key_cmp(
 		const struct ckpt_key *, const struct ckpt_key *); /* the stores' order */
 /* Does this thread go with all it has? Once all are planned. */
 int prune_empties(struct ckpt_prune *, const struct ckpt_key *);
+/* Does this blob, which nothing names, go for that? Those of threads that go whole go anyway. */
+int prune_has_blob(struct ckpt_prune *, const struct ckpt_checkpoint *row);
+/* Its channel and version as the id of a key: see `stray_blobs`. */
+void prune_blob_id(struct ckpt_buf *to, const struct ckpt_value *);
 void prune_list_free(struct key_list *);
 
 /* Is this thread in the scope? */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "prune.h"
+#include "row.h"
 
 /* ---- the hash ------------------------------------------------------------------------------------ */
 
@@ -98,8 +99,10 @@ static int list_new(struct key_list **out, struct doomed *from, struct ckpt_erro
 	return 0;
 }
 
+typedef int order(const struct ckpt_key *, const struct ckpt_key *);
+
 static int list_has(struct ckpt_prune *p, struct doomed *from, struct key_list **at,
-		const struct ckpt_key *key)
+		const struct ckpt_key *key, order *cmp)
 {
 	struct key_list *l = *at;
 	int rc = 1;
@@ -109,26 +112,27 @@ static int list_has(struct ckpt_prune *p, struct doomed *from, struct key_list *
 	if (!l && list_new(at, from, p->err) < 0)
 		return p->err->code;
 	l = *at;
-	if (!l->last.thread.p || prune_key_cmp(key, &l->last) < 0) {
+	if (!l->last.thread.p || cmp(key, &l->last) < 0) {
 		rc = doomed_rewind(from);
 		rc = rc < 0 ? rc : step(l);
 	}
-	while (rc >= 0 && !l->ended && prune_key_cmp(&l->item.key, key) < 0)
+	while (rc >= 0 && !l->ended && cmp(&l->item.key, key) < 0)
 		rc = step(l);
 	if (rc >= 0 && !remember(l, key))
 		rc = ckpt_fail(p->err, CKPT_ENOMEM, "out of memory");
 	if (rc < 0)
 		return rc;
-	return !l->ended && prune_key_cmp(&l->item.key, key) == 0;
+	return !l->ended && cmp(&l->item.key, key) == 0;
 }
 
 int ckpt_prune_has(struct ckpt_prune *p, const struct ckpt_key *key, bool kept)
 {
-	int rc = kept ? list_has(p, p->kept, &p->lists[1], key)
-	              : list_has(p, p->doomed, &p->lists[0], key);
+	order *cmp = prune_key_cmp;
+	int rc = kept ? list_has(p, p->kept, &p->lists[1], key, cmp)
+	              : list_has(p, p->doomed, &p->lists[0], key, cmp);
 
-	rc = rc || kept ? rc : list_has(p, p->stray_writes, &p->lists[2], key);
-	return rc || kept ? rc : list_has(p, p->left_writes, &p->lists[3], key);
+	rc = rc || kept ? rc : list_has(p, p->stray_writes, &p->lists[2], key, cmp);
+	return rc || kept ? rc : list_has(p, p->left_writes, &p->lists[3], key, cmp);
 }
 
 int prune_empties(struct ckpt_prune *p, const struct ckpt_key *thread)
@@ -137,7 +141,7 @@ int prune_empties(struct ckpt_prune *p, const struct ckpt_key *thread)
 		.ns = CKPT_LIT(""),
 		.id = CKPT_LIT(""),
 		.blob = thread->blob & CKPT_BLOB_THREAD };
-	int rc = list_has(p, p->doomed, &p->lists[0], &first);
+	int rc = list_has(p, p->doomed, &p->lists[0], &first, prune_key_cmp);
 	const struct key_list *at = p->lists[0];
 
 	if (rc < 0 || at->ended)
@@ -145,6 +149,57 @@ int prune_empties(struct ckpt_prune *p, const struct ckpt_key *thread)
 	return ckpt_view_eq(at->item.key.thread, first.thread) &&
 	       (at->item.key.blob & CKPT_BLOB_THREAD) == first.blob &&
 	       at->item.space->whole_thread;
+}
+
+void prune_blob_id(struct ckpt_buf *to, const struct ckpt_value *v)
+{
+	struct ckpt_buf room = { 0 };
+	const struct ckpt_view version = row_version_text(v->version, &room);
+	const uint32_t n = (uint32_t)v->channel.n;
+
+	to->n = 0;
+	ckpt_buf_add(to, &n, sizeof(n));
+	ckpt_buf_add(to, v->channel.p, v->channel.n);
+	ckpt_buf_add(to, version.p, version.n);
+	to->failed |= room.failed;
+	ckpt_buf_free(&room);
+}
+
+/* Ids of blobs as stores order them: by channel, then by version. */
+static int blob_cmp(const struct ckpt_key *a, const struct ckpt_key *b)
+{
+	const struct ckpt_view ids[2] = { a->id, b->id };
+	struct ckpt_key x = *a, y = *b;
+	struct ckpt_view channel[2], version[2];
+	int d;
+
+	x.id = y.id = CKPT_LIT("");
+	d = prune_key_cmp(&x, &y);
+	for (int i = 0; i < 2 && !d; i++) {
+		const char *p = ids[i].p;
+		uint32_t n;
+
+		memcpy(&n, p, sizeof(n));
+		channel[i] = (struct ckpt_view){ p + sizeof(n), n };
+		version[i] = (struct ckpt_view){ p + sizeof(n) + n,
+			ids[i].n - sizeof(n) - n };
+	}
+	d = d ? d : ckpt_view_cmp(channel[0], channel[1]);
+	return d ? d : ckpt_view_cmp(version[0], version[1]);
+}
+
+int prune_has_blob(struct ckpt_prune *p, const struct ckpt_checkpoint *row)
+{
+	struct ckpt_key key = row->key;
+	struct ckpt_buf id = { 0 };
+	int rc;
+
+	prune_blob_id(&id, &row->values[0]);
+	key.id = ckpt_buf_view(&id);
+	rc = id.failed ? ckpt_fail(p->err, CKPT_ENOMEM, "out of memory")
+	               : list_has(p, p->stray_blobs, &p->lists[4], &key, blob_cmp);
+	ckpt_buf_free(&id);
+	return rc;
 }
 
 void prune_list_free(struct key_list *l)

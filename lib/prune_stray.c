@@ -235,9 +235,7 @@ static int take_blob(struct stray *s, const struct ckpt_checkpoint *c)
 {
 	struct ckpt_prune *p = s->p;
 	const struct ckpt_value *v = &c->values[0];
-	struct ckpt_view version = row_version(v->version);
 	struct ckpt_key key = c->key;
-	const uint32_t n = (uint32_t)v->channel.n;
 	int rc = blob_goes(s, &key, v);
 
 	if (rc <= 0)
@@ -245,10 +243,7 @@ static int take_blob(struct stray *s, const struct ckpt_checkpoint *c)
 	p->sum.stray_blobs++;
 	p->sum.blobs++;
 	p->sum.bytes += c->blobs_all;
-	s->id.n = 0;
-	ckpt_buf_add(&s->id, &n, sizeof(n));
-	ckpt_buf_add(&s->id, v->channel.p, v->channel.n);
-	ckpt_buf_add(&s->id, version.p, version.n);
+	prune_blob_id(&s->id, v);
 	if (s->id.failed)
 		return ckpt_fail(p->err, CKPT_ENOMEM, "out of memory");
 	key.id = ckpt_buf_view(&s->id);

@@ -330,12 +330,12 @@ size_t put_rows(const struct put *p)
 
 static struct cell text(struct ckpt_view v)
 {
-	return (struct cell){ .kind = v.p ? CELL_TEXT : CELL_NULL, .v = v };
+	return sql_key_cell(v, false);
 }
 
 static struct cell bytes(struct ckpt_view v)
 {
-	return (struct cell){ .kind = v.p ? CELL_BLOB : CELL_NULL, .v = v };
+	return sql_key_cell(v, true);
 }
 
 int put_checkpoint(struct put *p, const struct ckpt_checkpoint *c,
@@ -344,10 +344,10 @@ int put_checkpoint(struct put *p, const struct ckpt_checkpoint *c,
 	struct cell cells[COLS_MAX];
 
 	sql_key_cells(cells, &c->key);
-	cells[3] = text(c->parent);
-	cells[4] = text(row->type);
-	cells[5] = bytes(row->body);
-	cells[6] = bytes(row->meta);
+	cells[3] = sql_key_cell(c->parent, c->form & CKPT_BLOB_PARENT);
+	cells[4] = sql_key_cell(row->type, c->form & CKPT_BLOB_TYPE);
+	cells[5] = sql_key_cell(row->body, !(c->form & CKPT_TEXT_BODY));
+	cells[6] = sql_key_cell(row->meta, !(c->form & CKPT_TEXT_META));
 	return put_row(p, PUT_CHECKPOINTS, cells, careful ? PUT_CAREFUL : PUT_NEW);
 }
 
@@ -357,12 +357,12 @@ int put_write(struct put *p, const struct ckpt_key *key, const struct ckpt_write
 	struct cell cells[COLS_MAX];
 
 	sql_key_cells(cells, key);
-	cells[3] = text(w->task);
+	cells[3] = sql_key_cell(w->task, w->form & CKPT_BLOB_TASK);
 	cells[4] = (struct cell){ .kind = CELL_INT, .i = w->idx };
-	cells[5] = text(w->channel);
-	cells[6] = text(w->type);
-	cells[7] = bytes(w->body);
-	cells[8] = text(w->path);
+	cells[5] = sql_key_cell(w->channel, w->form & CKPT_BLOB_CHANNEL);
+	cells[6] = sql_key_cell(w->type, w->form & CKPT_BLOB_TYPE);
+	cells[7] = sql_key_cell(w->body, !(w->form & CKPT_TEXT_BODY));
+	cells[8] = sql_key_cell(w->path, w->form & CKPT_BLOB_PATH);
 	return put_row(p, PUT_WRITES, cells, careful ? PUT_CAREFUL : PUT_NEW);
 }
 

@@ -49,12 +49,26 @@ int row_give(const struct row_reader *r, struct ckpt_value *v, struct ckpt_view 
 	if (!body.p && ckpt_view_eq(type, CKPT_LIT("empty"))) {
 		v->type = v->body = (struct ckpt_view){ 0 };
 		v->place = CKPT_EMPTY;
+		v->null = true;
 		return 0;
 	}
 	v->type = type;
 	v->body = body.p ? body : CKPT_LIT("");
+	v->null = !body.p;
 	v->place = CKPT_BLOB;
 	return row_open(r, &v->type, &v->lock, &v->body);
+}
+
+bool row_stored(struct ckpt_value *out, const struct ckpt_value *v)
+{
+	if (v->place != CKPT_BLOB && !v->null)
+		return false;
+	*out = *v;
+	if (v->place == CKPT_EMPTY)
+		out->type = CKPT_LIT("empty");
+	if (v->null)
+		out->body = (struct ckpt_view){ 0 };
+	return true;
 }
 
 struct ckpt_view row_version(struct ckpt_view json)
@@ -64,6 +78,15 @@ struct ckpt_view row_version(struct ckpt_view json)
 	if (json.n >= 2 && p[0] == '"')
 		return (struct ckpt_view){ p + 1, json.n - 2 };
 	return json;
+}
+
+struct ckpt_view row_version_text(struct ckpt_view json, struct ckpt_buf *room)
+{
+	if (json.n < 2 || *(const char *)json.p != '"' || !memchr(json.p, '\\', json.n))
+		return row_version(json);
+	room->n = 0;
+	ckpt_json_text(room, json);
+	return ckpt_buf_view(room);
 }
 
 /* ---- Sends before v 4 ---------------------------------------------------------------------------------- */

@@ -24,9 +24,13 @@ int row_open(const struct row_reader *, struct ckpt_view *type, enum ckpt_lock *
  * says there is no value. */
 int row_give(const struct row_reader *, struct ckpt_value *, struct ckpt_view type,
 		struct ckpt_view body);
+/* The blob that was given as its row holds it; false: none was. */
+bool row_stored(struct ckpt_value *out, const struct ckpt_value *);
 /* A version's JSON text as blobs are kept under it: a string without its quotes. Versions hold
  * no escapes; one that did would simply match no blob. */
 struct ckpt_view row_version(struct ckpt_view json);
+/* The same of whatever bytes; `room` for those that have escapes. */
+struct ckpt_view row_version_text(struct ckpt_view json, struct ckpt_buf *room);
 
 /* Sends that a checkpoint before v 4 finds among its parent's writes, as one channel. */
 struct row_sends {

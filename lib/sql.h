@@ -89,6 +89,9 @@ void sql_args(struct cell out[static SQL_ARGS], const struct ckpt_pick *);
 /* A cell as bytes; a number where a text should be, as its digits. */
 struct ckpt_view sql_text(struct arena *, const struct cell *, struct ckpt_error *);
 
+/* What is unusual about how SQLite keeps a row of checkpoints; a server's columns have a type. */
+unsigned sql_row_form(const struct cell *row, enum ckpt_depth);
+
 /* A row kept under AES: opened where there is a key; type and body become what was inside. */
 int sql_open_row(struct sql_store *, struct ckpt_view *type, enum ckpt_lock *lock,
 		struct ckpt_view *body, struct arena *);

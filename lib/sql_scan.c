@@ -292,7 +292,7 @@ int sql_fill_values(
 		return 0;
 	if (store->blob_rows && sql_blobs(store, s->cache, out, &s->arena) < 0)
 		return store->base.err->code;
-	return store->sends ? sql_sends(store, out, &s->arena) : 0;
+	return store->sends && !s->pick.raw ? sql_sends(store, out, &s->arena) : 0;
 }
 
 static void fill_links(
@@ -328,6 +328,8 @@ static int fill(struct sql_scan *s, const struct cell *row, struct ckpt_checkpoi
 		out->meta = row[COL_META].v;
 		out->meta_type = CKPT_META_TYPE;
 	}
+	if (!store->base.inlines)
+		out->form = sql_row_form(row, depth);
 	if (depth >= CKPT_VALUES) {
 		if (!out->size)
 			out->size = (int64_t)row[COL_BODY].v.n;

@@ -21,6 +21,37 @@ struct ckpt_view sql_text(struct arena *a, const struct cell *c, struct ckpt_err
 	return v;
 }
 
+static unsigned form_if(const struct cell *c, bool name, unsigned odd)
+{
+	if (c->kind == CELL_NULL || c->kind == (name ? CELL_TEXT : CELL_BLOB))
+		return 0;
+	return c->kind == (name ? CELL_BLOB : CELL_TEXT) ? odd : CKPT_NO_FORM;
+}
+
+unsigned sql_row_form(const struct cell *row, enum ckpt_depth depth)
+{
+	unsigned form = 0;
+
+	if (depth >= CKPT_LINKS)
+		form |= form_if(&row[COL_PARENT], true, CKPT_BLOB_PARENT) |
+		        form_if(&row[COL_TYPE], true, CKPT_BLOB_TYPE);
+	if (depth >= CKPT_META)
+		form |= form_if(&row[COL_META], false, CKPT_TEXT_META);
+	if (depth >= CKPT_VALUES)
+		form |= form_if(&row[COL_BODY], false, CKPT_TEXT_BODY);
+	return form;
+}
+
+static unsigned form_of(const struct cell *row, bool bodies)
+{
+	return form_if(&row[WCOL_TASK], true, CKPT_BLOB_TASK) |
+	       form_if(&row[WCOL_PATH], true, CKPT_BLOB_PATH) |
+	       form_if(&row[WCOL_CHANNEL], true, CKPT_BLOB_CHANNEL) |
+	       form_if(&row[WCOL_TYPE], true, CKPT_BLOB_TYPE) |
+	       (bodies ? form_if(&row[WCOL_BODY], false, CKPT_TEXT_BODY) : 0) |
+	       (row[WCOL_IDX].kind == CELL_INT ? 0 : CKPT_NO_FORM);
+}
+
 static int in_library_order(const void *a, const void *b)
 {
 	const struct ckpt_write *x = a, *y = b;
@@ -69,6 +100,7 @@ void sql_write_row(struct sql_store *s, struct ckpt_write *out, const struct cel
 		.idx = row[WCOL_IDX].i,
 		.size = row[WCOL_SIZE].kind == CELL_INT ? row[WCOL_SIZE].i : 0,
 		.seq = row[WCOL_SEQ].i,
+		.form = s->base.inlines ? 0 : form_of(row, bodies),
 	};
 	if (!bodies || !row[WCOL_BODY].v.p)
 		return;

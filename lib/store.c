@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "backend.h"
+#include "crypt.h"
 #include "postgres.h"
 
 struct name_form {
@@ -288,6 +289,12 @@ bool ckpt_store_fault(struct ckpt_store *s, size_t at, struct ckpt_fault *out)
 bool ckpt_store_tentative(const struct ckpt_store *s)
 {
 	return s->tentative;
+}
+
+void store_forget_key(struct ckpt_store *s)
+{
+	crypt_free(s->crypt);
+	s->crypt = NULL;
 }
 
 int ckpt_store_end(struct ckpt_store *s)

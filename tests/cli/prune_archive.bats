@@ -145,3 +145,106 @@ all() { "$CKPT" -s "${1:-$db}" list --all --ns '*' | cut -f1-3; }
 	is "$status" 7
 	is "$(all | wc -l)" 75
 }
+
+rows() { python3 "$top/tests/cli/odd_rows.py" print "$1"; }
+
+@test "what an archive brings back is every row as it was: keys as BLOB, payloads as TEXT, NULL, NUL" {
+	local fixture seed form how
+	for fixture in py-basic py-delta py-old-v3 js-basic; do
+		for seed in 0 1 2; do
+			use "$fixture"
+			[ "$seed" = 0 ] || python3 "$top/tests/cli/odd_rows.py" fill "$store" "$seed"
+			rows "$store" >before
+			for form in jsonl db; do
+				for how in "--keep-last 1" "--delete-threads --thread-glob * --max-delete 100%"; do
+					rm -f a.* new.db*
+					set -f
+					# shellcheck disable=SC2086  # words
+					apart ckpt prune -s "$store" $how --min-age 0 --active-within 0 \
+						--no-keep-interrupted --archive a.$form --yes
+					set +f
+					is "$fixture $seed $form $status $stderr" "$fixture $seed $form 0 $stderr"
+					rows "$store" >left
+					ckpt migrate a.$form new.db -q
+					# into an empty one, too, which has all columns
+					if sqlite3 "$store" .schema | grep -q task_path; then
+						comm -23 <(sort before) <(sort left) | diff - <(rows new.db | sort)
+					fi
+					ckpt migrate a.$form "$store" -q
+					diff before <(rows "$store")
+				done
+			done
+		done
+	done
+}
+
+@test "a number where text or bytes belong has no form in an archive: nothing goes" {
+	local column form was
+	for column in "checkpoints SET checkpoint = 5" "checkpoints SET metadata = 0.5" \
+		"writes SET value = -1" "writes SET idx = 1.5"; do
+		use py-basic
+		sqlite3 "$store" "UPDATE $column WHERE rowid = (SELECT min(rowid) FROM ${column%% *})"
+		was=$(rows "$store")
+		for form in jsonl db; do
+			apart ckpt prune -s "$store" --delete-threads --thread-glob '*' --max-delete 100% \
+				--archive a.$form --yes
+			is "$column $form $status" "$column $form 7"
+			has "$stderr" "a number where text or bytes belong"
+			is "$(ls a.* 2>/dev/null)" ""
+			is "$(rows "$store")" "$was"
+		done
+	done
+}
+
+@test "an archive that was cut off is none: not for a run that goes on, nor for bringing back" {
+	ckpt prune --keep-last 1 --archive whole.jsonl --yes -q
+	ckpt migrate whole.jsonl "$db" -q
+	local was lines cut
+	was=$(rows "$db")
+	lines=$(wc -l <whole.jsonl)
+	for cut in 1 2 $((lines / 2)) $((lines - 1)); do
+		head -n "$cut" whole.jsonl >a.jsonl
+		apart ckpt prune --keep-last 1 --archive a.jsonl --yes
+		is "$cut $status" "$cut 7"
+		has "$stderr" "is there already, and is not whole"
+		rm -f new.db
+		apart ckpt migrate a.jsonl new.db
+		is "$cut $status" "$cut 7"
+	done
+	head -c -100 whole.jsonl >a.jsonl
+	apart ckpt prune --keep-last 1 --archive a.jsonl --yes
+	is "$status" 7
+	is "$(rows "$db")" "$was"
+	# the whole one will do, and so it does when half of what it holds is gone already
+	sqlite3 "$db" "DELETE FROM checkpoints WHERE thread_id = 'chat-1' AND checkpoint_id IN (SELECT
+		checkpoint_id FROM checkpoints WHERE thread_id = 'chat-1' ORDER BY checkpoint_id LIMIT 5)"
+	apart ckpt prune --keep-last 1 --archive whole.jsonl --yes
+	is "$status" 0
+	has "$stderr" "of a run before"
+	# the same values in other bytes are not what went
+	ckpt migrate whole.jsonl "$db" -q
+	sqlite3 "$db" "UPDATE checkpoints SET metadata = CAST(metadata AS TEXT) WHERE rowid IN (SELECT rowid
+		FROM checkpoints WHERE thread_id = 'chat-1' ORDER BY checkpoint_id LIMIT 1)"
+	apart ckpt prune --keep-last 1 --archive whole.jsonl --yes
+	is "$status" 7
+	has "$stderr" "does not hold what goes"
+}
+
+@test "the archive and its folder are on disk before the first row is deleted" {
+	command -v strace >/dev/null || skip "needs strace"
+	local form
+	mkdir there
+	for form in jsonl db; do
+		use py-basic
+		strace -f -y -o trace -e trace=fsync,fdatasync,pwrite64,write,rename,renameat2 \
+			"$CKPT" prune -s "$store" --keep-last 1 --archive there/a.$form --yes -q >/dev/null
+		# the last call for the folder and for the file come before the first write to the store
+		awk -v file="there/a.$form>" -v folder="there>" -v store="$store" '
+			index($0, "sync(") && index($0, file) { synced = NR }
+			index($0, "sync(") && index($0, folder) { named = NR }
+			index($0, "write") && (index($0, store ">") || index($0, store "-wal>")) &&
+				!written { written = NR }
+			END { print synced && named && written && synced < written && named < written }' trace >order
+		is "$form $(cat order)" "$form 1"
+	done
+}
