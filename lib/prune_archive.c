@@ -218,21 +218,6 @@ static int check_old(struct archive *a, const struct stat *st)
 	if (!S_ISREG(st->st_mode))
 		return refuse(a, "is there, and no regular file");
 	if (is_store(a, st))
-<<<<<<< HEAD
-		return refuse(a, file, "is the store itself");
-	if (ckpt_store_open(&there, file, config, &err) < 0)
-		return refuse(a, file, "is there already, and no archive");
-	rc = compare(a, there, file);
-	if (rc >= 0 && err.code)
-		rc = refuse(a, file, "is there already, and cannot be read");
-	if (rc >= 0)
-		rc = ckpt_store_end(there);
-	ckpt_store_close(there);
-	/* closed: SQLite's locks on a file go with any descriptor of it */
-	rc = rc < 0 ? rc : sync_old(a, file, name->where);
-	a->out->resumed = rc >= 0;
-	return rc;
-=======
 		return refuse(a, "is the store itself");
 	rc = verify(a, &err);
 	if (a->err->code)
@@ -245,7 +230,6 @@ static int check_old(struct archive *a, const struct stat *st)
 		return refuse(a, "is there already, and does not hold what goes");
 	a->out->resumed = true;
 	return 0;
->>>>>>> ff7cf45 (An archive brings back every row byte for byte, or is refused before anything goes)
 }
 
 /* ---- a new file ----------------------------------------------------------------------------- */
@@ -291,10 +275,6 @@ static int copy(struct archive *a)
 		return a->failed;
 	a->out->rows = sum.checkpoints + sum.writes + sum.blobs;
 	a->out->bytes = sum.bytes;
-<<<<<<< HEAD
-	/* a run that ended early left a part of them in the file that is now whole */
-	return rc < 0 ? rc : is_all(a, file, sum.checkpoints + sum.skipped);
-=======
 	/* a run that ended early left a part of them in the file that is now whole */
 	return rc < 0 ? rc : is_all(a, sum.checkpoints + sum.skipped);
 }
@@ -314,7 +294,6 @@ static int make_new(struct archive *a, const char *where)
 		return rc;
 	unlink(where);
 	return not_exact(a);
->>>>>>> ff7cf45 (An archive brings back every row byte for byte, or is refused before anything goes)
 }
 
 int ckpt_prune_archive(struct ckpt_prune *p, struct ckpt_store *store, const char *file,
@@ -342,11 +321,7 @@ int ckpt_prune_archive(struct ckpt_prune *p, struct ckpt_store *store, const cha
 	else if (rc >= 0 && is_side_file(&a, n.where))
 		rc = refuse(&a, "has the name of a file of the store's own");
 	else if (rc >= 0 && lstat(n.where, &st) == 0)
-<<<<<<< HEAD
-		rc = check_old(&a, file, &n, &st, config);
-=======
 		rc = check_old(&a, &st);
->>>>>>> ff7cf45 (An archive brings back every row byte for byte, or is refused before anything goes)
 	else if (rc >= 0 && errno != ENOENT)
 		rc = ckpt_fail(a.err, CKPT_EIO, "cannot make '%s': %s", n.shown,
 				strerror(errno));
