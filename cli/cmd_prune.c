@@ -287,6 +287,7 @@ static int go_on(struct prune *p)
 	note_heads(p);
 	if (!p->o->dry_run && (!is_nothing(&p->out.plan) || p->o->deed.vacuum))
 		return carry_out(p);
+	p->out.ran = !p->o->dry_run; /* there was nothing to do */
 	rc = report_summary(&p->report, &p->out);
 	if (rc >= 0 && p->o->dry_run)
 		report_hint(&p->report, &p->out.plan);
