@@ -2,9 +2,11 @@
  * sqlite.c - the SQLite driver: statements, cells, errors. How a file may be opened without
  * leaving a trace is decided in sqlite_open.c; what the tables mean is a layout's business.
  */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "files.h"
 #include "sqlite_open.h"
 
 #define OPEN_TRIES 50
@@ -71,6 +73,10 @@ int sqlite_fault(struct sqlite_conn *c, int rc, const char *doing)
 			(code == CKPT_EIO && sqlite_hot_journal(&c->file))) {
 		c->base.err->code = CKPT_EREFUSED;
 		sqlite_hint_journal(&c->file, c->base.err);
+	} else if ((rc & 0xff) == SQLITE_FULL ||
+			(code == CKPT_EIO && c->db &&
+					sqlite3_system_errno(c->db) == ENOSPC)) {
+		ckpt_hint(c->base.err, CKPT_NO_ROOM);
 	} else if (code == CKPT_EBUSY) {
 		ckpt_hint(c->base.err, "another process holds the lock; try again, or "
 				       "raise --lock-wait");

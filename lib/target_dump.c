@@ -31,8 +31,13 @@ static struct dump_target *of(struct target *t)
 
 static int fault(struct dump_target *t, const char *what)
 {
-	return ckpt_fail(t->base.err, CKPT_EIO, "cannot write '%s': %s: %s", t->part,
-			what, strerror(errno));
+	int why = errno;
+
+	ckpt_fail(t->base.err, CKPT_EIO, "cannot write '%s': %s: %s", t->part, what,
+			strerror(why));
+	if (why == ENOSPC || why == EDQUOT)
+		ckpt_hint(t->base.err, CKPT_NO_ROOM);
+	return t->base.err->code;
 }
 
 static int write_out(struct dump_target *t, size_t least)

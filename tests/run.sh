@@ -87,7 +87,7 @@ suite_schema() { # every answer that the cli tests saved
 }
 suite_faults() { # what ends or fails while a store is altered
 	local file
-	for file in kill memory power; do
+	for file in kill full memory power; do
 		job "$file" "$python" "tests/faults/$file.py"
 	done
 }

@@ -23,7 +23,7 @@ for ((round = 1; SECONDS < end; round++)); do
 		cat build/log/soak.log
 		exit 1
 	fi
-	for more in "kill.py 4" "power.py 1000" "memory.py $((round == 1 ? 1 : 53))"; do
+	for more in "kill.py 4" "full.py 60" "power.py 1000" "memory.py $((round == 1 ? 1 : 53))"; do
 		# shellcheck disable=SC2086  # words of a command
 		if ! SEED=$seed python3 tests/faults/$more >build/log/soak.log 2>&1; then
 			cat build/log/soak.log

@@ -62,7 +62,7 @@ class Case:
             (folder / name).mkdir(parents=True)
         return made.copy_store(self.source, folder / "store")
 
-    def run(self, store, env=None, dry=False):
+    def run(self, store, env=None, dry=False, **how):
         words = list(self.words)
         if self.archive and not dry:
             words += ["--archive", str(store.parent.parent / "kept" / self.archive)]
@@ -76,7 +76,7 @@ class Case:
             words += [word for name in names for word in ("--thread", name)]
         temp = str(store.parent.parent / "temp")
         return made.ckpt(store, *words, "--dry-run" if dry else "--yes", "--json", program=PROGRAM,
-                         env={"TMPDIR": temp, "SQLITE_TMPDIR": temp, **(env or {})})
+                         env={"TMPDIR": temp, "SQLITE_TMPDIR": temp, **(env or {})}, **how)
 
     # ---- what must hold ----
 
