@@ -106,6 +106,8 @@ struct cmd {
 	bool hidden;
 	bool pages;           /* long text goes to the pager on a terminal */
 	const char *examples; /* lines "  ckpt list   what it does"; run by the tests */
+	/* Are the words right, as far as they tell alone? Before anything is opened; or NULL. */
+	int (*check)(struct cli *);
 	/* Output through cli->out. Returns 0, a positive exit code (1, 8, …) or < 0 CKPT_E… with
 	 * cli->err set. May be run again from the start if the store changed under it. */
 	int (*run)(struct cli *);
@@ -123,8 +125,8 @@ int opt_help(const struct cmd *, struct ckpt_buf *to); /* -h; cmd NULL: the prog
 
 /* Helpers shared by commands. */
 int cli_usage(struct cli *, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-/* Is each of `--where` KEY=VALUE? */
-int cli_check_where(struct cli *, const struct opt_list *);
+/* Is each that `option` gives KEY=VALUE? */
+int cli_check_where(struct cli *, const char *option, const struct opt_list *);
 /* How stores are opened, from the common options. */
 void cli_config(struct cli *, struct ckpt_config *out);
 /* Open a store besides cli->store, with the same options; the caller ends and closes it. */

@@ -40,11 +40,25 @@ static int put_answer(struct cli *cli, const struct ckpt_receipt *rows)
 	return rc;
 }
 
+static struct ckpt_copy_want wanted(const struct cli *cli)
+{
+	const struct copy_opts *o = cli->opts;
+
+	return (struct ckpt_copy_want){ ckpt_view_of(cli->args[0]),
+		ckpt_view_of(cli->args[1]), o->at };
+}
+
+static int check(struct cli *cli)
+{
+	const struct ckpt_copy_want want = wanted(cli);
+
+	return ckpt_copy_check(&want, &cli->err);
+}
+
 static int run(struct cli *cli)
 {
 	const struct copy_opts *o = cli->opts;
-	const struct ckpt_copy_want want = { ckpt_view_of(cli->args[0]),
-		ckpt_view_of(cli->args[1]), o->at };
+	const struct ckpt_copy_want want = wanted(cli);
 	struct ckpt_receipt rows = { 0 };
 	struct ckpt_config config;
 	struct ckpt_copy *copy = NULL;
@@ -88,5 +102,6 @@ const struct cmd cmd_copy = {
 	.alters = alters,
 	.examples = "  ckpt copy chat-1 chat-1-test --dry-run   how much is "
 		    "it?\n",
+	.check = check,
 	.run = run,
 };

@@ -150,6 +150,16 @@ static int delete_now(struct delete_run *d)
 	return rc;
 }
 
+static int check(struct cli *cli)
+{
+	const struct delete_opts *o = cli->opts;
+
+	if (!o->threads.n == !o->runs.n)
+		return cli_usage(cli, "delete takes --thread ID or --run-id ID, one of "
+				      "both");
+	return 0;
+}
+
 static int run(struct cli *cli)
 {
 	struct delete_run d = { .cli = cli, .o = cli->opts };
@@ -158,9 +168,6 @@ static int run(struct cli *cli)
 	struct ckpt_view *threads, *runs;
 	int rc = 0;
 
-	if (!want.nthreads == !want.nruns)
-		return cli_usage(cli, "delete takes --thread ID or --run-id ID, one of "
-				      "both");
 	want.threads = threads = views(&d.o->threads);
 	want.runs = runs = views(&d.o->runs);
 	if (!threads || !runs)
@@ -195,5 +202,6 @@ const struct cmd cmd_delete = {
 	.needs_store = true,
 	.alters = alters,
 	.examples = "  ckpt delete --thread chat-1 --dry-run   what would go?\n",
+	.check = check,
 	.run = run,
 };

@@ -239,7 +239,8 @@ bool diff_masked(void *arg, const char *pointer)
 
 /* ---- run ------------------------------------------------------------------------------------- */
 
-static int check_words(struct diff *d)
+/* Compiles the mask, which the caller frees. */
+static int read_words(struct diff *d)
 {
 	const struct diff_opts *o = d->o;
 	size_t named = d->cli->nargs + (o->thread != NULL);
@@ -270,6 +271,16 @@ static int check_words(struct diff *d)
 	}
 	d->has_mask = o->mask != NULL;
 	return 0;
+}
+
+static int check(struct cli *cli)
+{
+	struct diff d = { .cli = cli, .o = cli->opts };
+	int rc = read_words(&d);
+
+	if (d.has_mask)
+		regfree(&d.mask);
+	return rc;
 }
 
 static int check_channels(struct diff *d)
@@ -343,7 +354,7 @@ static int diff_checkpoints(struct diff *d)
 static int run(struct cli *cli)
 {
 	struct diff d = { .cli = cli, .o = cli->opts };
-	int rc = check_words(&d);
+	int rc = read_words(&d);
 
 	d.found = calloc(d.o->channels.n + 1, sizeof(*d.found));
 	d.two_stores = d.o->against != NULL;
@@ -385,5 +396,6 @@ const struct cmd cmd_diff = {
 		    "(RFC 6902)\n"
 		    "  ckpt diff --against backup.db --exit-code    are two stores the "
 		    "same?\n",
+	.check = check,
 	.run = run,
 };

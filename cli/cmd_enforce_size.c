@@ -113,7 +113,7 @@ static int parse_low_water(struct enforce *e)
 			text);
 }
 
-static int check_words(struct enforce *e)
+static int read_words(struct enforce *e)
 {
 	const struct options *o = e->o;
 	const struct rule_opts rules = { CKPT_UNKNOWN, CKPT_UNKNOWN, CKPT_UNKNOWN,
@@ -136,6 +136,13 @@ static int check_words(struct enforce *e)
 	rc = deed_check(e->cli, &o->deed);
 	rc = rc < 0 ? rc : parse_floor(e);
 	return rc < 0 ? rc : parse_low_water(e);
+}
+
+static int check(struct cli *cli)
+{
+	struct enforce e = { .cli = cli, .o = cli->opts };
+
+	return read_words(&e);
 }
 
 static void fill_limits(struct enforce *e)
@@ -248,7 +255,7 @@ static int run(struct cli *cli)
 	int rc;
 
 	e.report = (struct size_report){ .cli = cli, .limits = &e.limits };
-	rc = check_words(&e);
+	rc = read_words(&e);
 	fill_limits(&e);
 	progress_start(&e.progress, cli, e.o->progress);
 	rc = rc < 0 ? rc : make_plan(&e);
@@ -289,5 +296,6 @@ const struct cmd cmd_enforce_size = {
 		    "  ckpt enforce-size --max-thread 20MB --yes          unattended\n"
 		    "  ckpt enforce-size --max-checkpoint 1MB --check     who stores too "
 		    "much\n",
+	.check = check,
 	.run = run,
 };

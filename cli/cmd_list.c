@@ -59,8 +59,10 @@ static const struct opt opts[] = {
 
 /* ---- run ---------------------------------------------------------------------------------------- */
 
-static int check_words(struct cli *cli, const struct list *o, bool one_thread)
+static int check(struct cli *cli)
 {
+	const struct list *o = cli->opts;
+	bool one_thread = cli->nargs || o->thread;
 	bool checkpoints = one_thread || o->all;
 
 	if (one_thread && (o->all || o->thread_glob))
@@ -85,7 +87,7 @@ static int check_words(struct cli *cli, const struct list *o, bool one_thread)
 		return cli_usage(cli,
 				"--changed '%s': a pointer begins /values/ or /metadata/",
 				o->changed);
-	return cli_check_where(cli, &o->where);
+	return cli_check_where(cli, "--where", &o->where);
 }
 
 static int run(struct cli *cli)
@@ -93,10 +95,6 @@ static int run(struct cli *cli)
 	const struct list *o = cli->opts;
 	const char *name = cli->nargs ? cli->args[0] : o->thread;
 	struct ckpt_view thread = ckpt_view_of(name);
-	int rc = check_words(cli, o, name != NULL);
-
-	if (rc < 0)
-		return rc;
 
 	if (name || o->all)
 		return list_checkpoints(cli, o, name ? &thread : NULL);
@@ -124,5 +122,6 @@ const struct cmd cmd_list = {
 		    "thread\n"
 		    "  ckpt list --all --since now-7d --ids     ids of the last week\n"
 		    "  ckpt list chat-1 --changed /values/messages\n",
+	.check = check,
 	.run = run,
 };

@@ -231,8 +231,10 @@ static int summary(struct migrate *m, int64_t ms)
 
 /* ---- run ------------------------------------------------------------------------------------------ */
 
-static int check_words(struct cli *cli, const struct migrate_opts *o)
+static int check(struct cli *cli)
 {
+	const struct migrate_opts *o = cli->opts;
+
 	if (cli->g.store)
 		return cli_usage(cli, "migrate names its stores itself: SRC DST, not -s");
 	if (o->jobs != CKPT_UNKNOWN && (o->jobs < 1 || o->jobs > 16))
@@ -350,11 +352,10 @@ static int migrate(struct migrate *m)
 static int run(struct cli *cli)
 {
 	struct migrate m = { .cli = cli, .o = cli->opts };
-	int rc = check_words(cli, m.o);
+	int rc;
 
 	m.keeping = (struct keeping){ .cli = cli, .o = &m.o->keep };
-	if (rc >= 0)
-		rc = keeping_open(&m.keeping);
+	rc = keeping_open(&m.keeping);
 	if (rc >= 0 && m.o->verify_only)
 		rc = verify_only(&m);
 	else if (rc >= 0)
@@ -379,5 +380,6 @@ const struct cmd cmd_migrate = {
 		    "  ckpt migrate agent.db archive.db              copy, compare\n"
 		    "  ckpt migrate agent.db new.db --keep-last 20   only what is "
 		    "alive\n",
+	.check = check,
 	.run = run,
 };

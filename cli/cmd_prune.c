@@ -135,8 +135,9 @@ static int parse_limit(struct cli *cli, int64_t *out, const char *text, int64_t 
 	return 0;
 }
 
-static int check_words(struct cli *cli, struct prune_opts *o)
+static int check(struct cli *cli)
 {
+	struct prune_opts *o = cli->opts;
 	int64_t time, limit;
 	int rc = apply_strategy(cli, o);
 
@@ -303,9 +304,8 @@ static int run(struct cli *cli)
 		.cli = cli, .o = &p.o->select, .rules = &p.o->rules
 	};
 	p.report = (struct report){ .cli = cli, .o = p.o, .policy = &p.policy };
-	rc = check_words(cli, p.o);
 	progress_start(&p.progress, cli, p.o->progress);
-	rc = rc < 0 ? rc : make_plan(&p);
+	rc = make_plan(&p);
 	rc = rc < 0 ? rc : go_on(&p);
 	ckpt_prune_free(p.plan);
 	selection_close(&p.select);
@@ -335,5 +335,6 @@ const struct cmd cmd_prune = {
 		    "copy\n"
 		    "  ckpt prune --delete-threads --idle 90d --yes    unattended, whole "
 		    "threads\n",
+	.check = check,
 	.run = run,
 };

@@ -155,8 +155,10 @@ static int go_on(struct resume *r)
 	return rc < 0 ? rc : child_exec(r->cli, &child);
 }
 
-static int check_words(struct cli *cli, const struct resume_opts *o)
+static int check(struct cli *cli)
 {
+	const struct resume_opts *o = cli->opts;
+
 	if (!cli->nargs == !o->thread)
 		return cli_usage(cli, "one address, or --thread ID, is wanted");
 	if (o->checkpoint && !o->thread)
@@ -177,9 +179,8 @@ static int run(struct cli *cli)
 {
 	struct resume r = { .cli = cli, .o = cli->opts };
 	bool change = r.o->fork || r.o->rollback || r.o->answers.n;
-	int rc = check_words(cli, r.o);
+	int rc = find(&r);
 
-	rc = rc < 0 ? rc : find(&r);
 	rc = rc < 0 ? rc : resume_look(&r);
 	if (rc >= 0 && change)
 		rc = resume_change(&r);
@@ -211,5 +212,6 @@ const struct cmd cmd_resume = {
 		    "with it\n"
 		    "  ckpt resume chat-1~1 --fork --dry-run   could a branch begin "
 		    "there?\n",
+	.check = check,
 	.run = run,
 };

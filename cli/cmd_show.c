@@ -245,8 +245,10 @@ static int show_path(struct shown *s)
 
 /* ---- run ---------------------------------------------------------------------------------------------- */
 
-static int check_words(struct cli *cli, const struct show_opts *o)
+static int check(struct cli *cli)
 {
+	const struct show_opts *o = cli->opts;
+
 	if (!cli->nargs == !o->thread)
 		return cli_usage(cli, "one address, or --thread ID, is wanted");
 	if (o->checkpoint && !o->thread)
@@ -319,9 +321,8 @@ static int answer(struct shown *s)
 static int run(struct cli *cli)
 {
 	struct shown s = { .cli = cli, .o = cli->opts };
-	int rc = check_words(cli, s.o);
+	int rc = find(&s);
 
-	rc = rc < 0 ? rc : find(&s);
 	rc = rc < 0 ? rc : read_it(&s);
 	rc = rc < 0 ? rc : answer(&s);
 	show_verdict(&s);
@@ -351,5 +352,6 @@ const struct cmd cmd_show = {
 		    "  ckpt show chat-1@{step:3} --json             everything, for jq\n"
 		    "  ckpt show chat-1 --types                     classes named in the "
 		    "payload\n",
+	.check = check,
 	.run = run,
 };

@@ -200,13 +200,13 @@ static bool on_stop(void *arg)
 	return sink_signal() != 0;
 }
 
-int cli_check_where(struct cli *cli, const struct opt_list *where)
+int cli_check_where(struct cli *cli, const char *option, const struct opt_list *where)
 {
 	for (size_t i = 0; i < where->n; i++) {
 		const char *eq = strchr(where->v[i], '=');
 
 		if (!eq || eq == where->v[i])
-			return cli_usage(cli, "--where '%s': KEY=VALUE is wanted",
+			return cli_usage(cli, "%s '%s': KEY=VALUE is wanted", option,
 					where->v[i]);
 	}
 	return 0;
@@ -357,7 +357,10 @@ static int run(struct cli *cli)
 	if (sink_start(cli) < 0)
 		return settle(cli, CKPT_ENOMEM);
 	sink_catch();
-	if (cli->cmd->needs_store) {
+	rc = cli->cmd->check ? cli->cmd->check(cli) : 0;
+	if (rc < 0) {
+		rc = settle(cli, rc);
+	} else if (cli->cmd->needs_store) {
 		rc = run_on_store(cli);
 	} else {
 		rc = cli->cmd->run(cli);

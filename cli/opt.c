@@ -299,6 +299,9 @@ static int parse_long(struct parser *p, const char *word)
 		if (!value)
 			return CKPT_EUSAGE;
 	} else if (f.opt->kind == OPT_MAYBE) {
+		if (value && !*value)
+			return cli_usage(p->cli, "%s= needs a value: %s", f.shown,
+					f.opt->value);
 		value = value ? value : "";
 	} else if (value) {
 		return cli_usage(p->cli, "%s takes no value", f.shown);

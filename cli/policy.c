@@ -19,7 +19,7 @@
 /* ---- rules ---------------------------------------------------------------------------------------- */
 
 struct rule {
-	const char *name, *text;
+	const char *name, *option, *text;
 	const int64_t *value;
 	bool duration;
 };
@@ -28,13 +28,14 @@ struct rule {
 static void list_rules(struct rule out[static RULES], const struct rule_opts *o)
 {
 	const struct rule all[RULES] = {
-		{ "keep_last", "last %s per thread and namespace", &o->last, false },
-		{ "keep_within", "younger than %s", &o->within, true },
-		{ "older_than", "younger than %s", &o->older, true },
-		{ "keep_hourly", "%s hourly", &o->hourly, false },
-		{ "keep_daily", "%s daily", &o->daily, false },
-		{ "keep_weekly", "%s weekly", &o->weekly, false },
-		{ "keep_monthly", "%s monthly", &o->monthly, false },
+		{ "keep_last", "--keep-last", "last %s per thread and namespace",
+				&o->last, false },
+		{ "keep_within", "--keep-within", "younger than %s", &o->within, true },
+		{ "older_than", "--older-than", "younger than %s", &o->older, true },
+		{ "keep_hourly", "--keep-hourly", "%s hourly", &o->hourly, false },
+		{ "keep_daily", "--keep-daily", "%s daily", &o->daily, false },
+		{ "keep_weekly", "--keep-weekly", "%s weekly", &o->weekly, false },
+		{ "keep_monthly", "--keep-monthly", "%s monthly", &o->monthly, false },
 	};
 
 	memcpy(out, all, sizeof(all));
@@ -88,24 +89,47 @@ void policy_fill(struct ckpt_policy *out, const struct rule_opts *o,
 	out->lose_heads = g->lose_heads;
 }
 
+static int parse_shard(struct cli *cli, const char *text, struct ckpt_prune_scope *scope)
+{
+	char *end;
+	long long i, n = 0;
+
+	if (!text)
+		return 0;
+	errno = 0;
+	i = strtoll(text, &end, 10);
+	if (*end == '/' && end != text)
+		n = strtoll(end + 1, &end, 10);
+	if (errno || *end || i < 1 || i > n || n > 1000000 || text[0] < '0' ||
+			text[0] > '9')
+		return cli_usage(cli, "--shard '%s': I/N is wanted, I from 1 to N", text);
+	scope->shard = i;
+	scope->shards = n;
+	return 0;
+}
+
 int policy_check(struct cli *cli, const struct rule_opts *r, const struct select_opts *s,
 		const struct guard_opts *g)
 {
+	struct ckpt_prune_scope scope = { 0 };
 	struct rule rules[RULES];
 
 	list_rules(rules, r);
 	for (size_t i = 0; i < RULES; i++) {
 		if (*rules[i].value != CKPT_UNKNOWN && *rules[i].value < 0)
-			return cli_usage(cli, "a rule cannot keep fewer than none");
+			return cli_usage(cli, "%s: a rule cannot keep fewer than none",
+					rules[i].option);
 	}
 	if ((g->min_age != CKPT_UNKNOWN && g->min_age < 0) ||
 			(g->active_within != CKPT_UNKNOWN && g->active_within < 0))
 		return cli_usage(cli, "an age cannot be below 0");
 	if (s->nul && !s->from)
 		return cli_usage(cli, "-0 says how --threads-from is read: name a file");
-	if (cli_check_where(cli, &r->where) < 0)
+	if (parse_shard(cli, s->shard, &scope) < 0)
 		return CKPT_EUSAGE;
-	return cli_check_where(cli, &s->where);
+	if (cli_check_where(cli, "--keep-where", &r->where) < 0)
+		return CKPT_EUSAGE;
+	return cli_check_where(cli, "--where", &s->where);
 }
 
 /* ---- for people and documents --------------------------------------------------------------------------- */
@@ -315,25 +339,6 @@ static bool on_keep_thread(void *arg, struct ckpt_view thread)
 	return false;
 }
 
-static int parse_shard(struct cli *cli, const char *text, struct ckpt_prune_scope *scope)
-{
-	char *end;
-	long long i, n = 0;
-
-	if (!text)
-		return 0;
-	errno = 0;
-	i = strtoll(text, &end, 10);
-	if (*end == '/' && end != text)
-		n = strtoll(end + 1, &end, 10);
-	if (errno || *end || i < 1 || i > n || n > 1000000 || text[0] < '0' ||
-			text[0] > '9')
-		return cli_usage(cli, "--shard '%s': I/N is wanted, I from 1 to N", text);
-	scope->shard = i;
-	scope->shards = n;
-	return 0;
-}
-
 static int read_names(struct selection *s)
 {
 	bool standard = strcmp(s->o->from, "-") == 0;
@@ -420,12 +425,25 @@ static int list_threads_named(struct selection *s)
 	return 0;
 }
 
+/* A slip of the fingers would let go what was to be kept. */
+static int find_kept(struct selection *s)
+{
+	const struct opt_list *kept = &s->rules->threads;
+	struct ckpt_key key;
+	int rc = 0;
+
+	for (size_t i = 0; i < kept->n && rc >= 0; i++)
+		rc = ckpt_thread_find(&key, s->cli->store, ckpt_view_of(kept->v[i]));
+	return rc;
+}
+
 int selection_open(struct selection *s, struct ckpt_prune_scope *scope)
 {
 	const struct select_opts *o = s->o;
 
 	s->literal = o->threads.n || o->from;
-	if (parse_shard(s->cli, o->shard, scope) < 0 || list_threads_named(s) < 0)
+	if (parse_shard(s->cli, o->shard, scope) < 0 || list_threads_named(s) < 0 ||
+			find_kept(s) < 0)
 		return s->cli->err.code;
 	scope->threads = s->threads;
 	scope->nthreads = s->nthreads;

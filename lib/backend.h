@@ -60,8 +60,11 @@ void store_forget_key(struct ckpt_store *);
 struct store_name {
 	const struct backend *backend;
 	char *where, *shown;
+	bool sealed; /* named with mode=ro */
 };
 int store_resolve(struct store_name *out, const char *name, struct ckpt_error *);
+/* CKPT_EREFUSED: who names it wants it read, and no more. */
+int store_unsealed(const struct store_name *, struct ckpt_error *);
 /* Do its keys come in the order of their bytes, as stores that are merged must have them? */
 int store_ordered(const struct ckpt_store *, struct ckpt_error *);
 void store_name_free(struct store_name *);

@@ -49,6 +49,8 @@ struct ckpt_copy_want {
 };
 struct ckpt_copy;
 
+/* CKPT_EUSAGE: no store could do that. */
+int ckpt_copy_check(const struct ckpt_copy_want *, struct ckpt_error *);
 /* CKPT_EREFUSED: `to` is there already, in any table. The names outlive the plan. */
 int ckpt_copy_plan(struct ckpt_copy **out, struct ckpt_store *,
 		const struct ckpt_copy_want *);

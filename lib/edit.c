@@ -151,12 +151,33 @@ static int refuse_standby(struct edit *e)
 	return e->err->code;
 }
 
+/* BEGIN … READ WRITE would go past what an administrator, or the connection's own options, set
+ * against accidents. */
+static int refuse_read_only(struct edit *e)
+{
+	struct conn *conn = e->sql->conn;
+	int n = conn->driver->exec(conn,
+			"SELECT 1 WHERE current_setting('default_transaction_read_only')"
+			"::boolean",
+			NULL, 0);
+
+	if (n <= 0)
+		return n;
+	ckpt_fail(e->err, CKPT_EREFUSED,
+			"'%s' is set to be read only: default_transaction_read_only is "
+			"on",
+			e->sql->base.name);
+	ckpt_hint(e->err, "to alter it all the same: "
+			  "PGOPTIONS='-c default_transaction_read_only=off'");
+	return e->err->code;
+}
+
 static int open_locked(struct edit *e, const struct store_name *name,
 		const struct ckpt_config *config, const struct edit_want *want)
 {
 	if (row_key(&e->sql->base.crypt, config, e->err) < 0)
 		return e->err->code;
-	if (e->server && refuse_standby(e) < 0)
+	if (e->server && (refuse_standby(e) < 0 || refuse_read_only(e) < 0))
 		return e->err->code;
 	if (edit_begin(e) < 0 || look(e, config) < 0)
 		return e->err->code;
@@ -184,7 +205,7 @@ int edit_open(struct edit **out, const char *name, const struct ckpt_config *con
 	e->err = err;
 	e->verb = want->verb;
 	e->needs = want->needs;
-	if (store_resolve(&n, name, err) == 0) {
+	if (store_resolve(&n, name, err) == 0 && store_unsealed(&n, err) == 0) {
 		e->server = n.backend == &postgres_backend;
 		/* a file is locked before it is opened: who works on it may be in the middle */
 		if (!e->server && n.backend != &sqlite_backend) {

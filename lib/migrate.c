@@ -422,6 +422,8 @@ static int run(struct migrate *m)
 {
 	int rc = ckpt_store_about(m->source, &m->about);
 
+	if (rc >= 0)
+		rc = target_unsealed(m->name, m->err);
 	if (rc >= 0 && !m->how->dry_run)
 		rc = target_stage(&m->stage, m->name, m->err);
 	m->at = m->stage.part ? m->stage.part : m->name;

@@ -44,12 +44,19 @@ static char *from_sqlalchemy(const char *name, const char *rest, struct ckpt_err
 	return duplicate(*rest ? rest : ":memory:", *rest ? strcspn(rest, "?") : 8, err);
 }
 
-/* file:PATH?mode=ro - the path with its %XX; whoever asks for more than reading is refused. */
+static const char *query_of(const char *uri)
+{
+	const char *end = uri + strcspn(uri, "?#");
+
+	return *end == '?' ? end + 1 : "";
+}
+
+/* file:PATH?mode=ro - the path with its %XX; of modes only those that create nothing. */
 static char *from_file_uri(const char *name, const char *rest, struct ckpt_error *err)
 {
 	struct ckpt_buf b = { 0 };
 	size_t n = strcspn(rest, "?#");
-	const char *query = rest[n] == '?' ? rest + n + 1 : "";
+	const char *query = query_of(rest);
 
 	if (*query && strcmp(query, "mode=ro") != 0 && strcmp(query, "mode=rw") != 0) {
 		ckpt_fail(err, CKPT_EUSAGE,
@@ -222,9 +229,21 @@ int store_resolve(struct store_name *out, const char *name, struct ckpt_error *e
 				err);
 	else
 		out->where = duplicate(name, strlen(name), err);
+	out->sealed = f->rest == from_file_uri && strcmp(query_of(name), "mode=ro") == 0;
 	if (out->where && strcmp(out->where, ":memory:") == 0)
 		ckpt_fail(err, CKPT_EMISSING,
 				"a store in memory belongs to its own process alone");
+	return err->code;
+}
+
+int store_unsealed(const struct store_name *n, struct ckpt_error *err)
+{
+	if (!n->sealed)
+		return 0;
+	ckpt_fail(err, CKPT_EREFUSED,
+			"'%s' is named with mode=ro: it is read, never altered",
+			n->shown);
+	ckpt_hint(err, "name the file without mode=ro if it is to be altered");
 	return err->code;
 }
 

@@ -6,6 +6,16 @@
 #include "put.h"
 #include "target.h"
 
+int target_unsealed(const char *name, struct ckpt_error *err)
+{
+	struct store_name n;
+
+	if (store_resolve(&n, name, err) == 0)
+		store_unsealed(&n, err);
+	store_name_free(&n);
+	return err->code;
+}
+
 int target_possible(const char *name, const struct ckpt_config *config, bool *apart,
 		struct ckpt_error *err)
 {

@@ -61,6 +61,8 @@ struct target_ops {
 	void (*close)(struct target *);
 };
 
+/* CKPT_EREFUSED: its name asks for reading alone. */
+int target_unsealed(const char *name, struct ckpt_error *);
 /* Can there be a target of this name, although opening it for reading failed with what is in
  * `err`? Then that is cleared. `apart`: it would keep values in blobs. */
 int target_possible(const char *name, const struct ckpt_config *, bool *apart,

@@ -34,6 +34,49 @@ load helper
 	is "$stdout" "ckpt 0.1.0"
 }
 
+@test "words that are wrong: exit 2, and no store is looked for" {
+	local words
+	for words in "list a --all" "list --graph" "show" "show a --path /x" "diff --patch --stat a" "diff a --mask (" \
+		"resume" "resume a --thread-id b" "prune --keep-last 1 --shard 3/2" "prune --keep-last -1" \
+		"prune --idle 1d" "prune --keep-where x" "prune --keep-last 1 --max-delete x" \
+		"prune --keep-last 1 --expect-plan x" "enforce-size" "enforce-size --max-size 1MB --floor 3" \
+		"enforce-size --max-size 1MB --low-water 0%" "delete" "delete --thread a --run-id b" \
+		"copy a b --at c~1" "copy a b --at="; do
+		# shellcheck disable=SC2086  # words
+		apart ckpt $words -s nosuch.db
+		is "$words: $status" "$words: 2"
+	done
+	apart ckpt migrate nosuch.db new.db --jobs 99
+	is "$status" 2
+	apart ckpt copy a '' -s nosuch.db
+	is "$status" 2
+	apart ckpt prune --keep-last 1 -s nosuch.db
+	is "$status" 4
+}
+
+@test "a store named with mode=ro is read, never altered" {
+	local before words
+	use py-basic
+	local db=$store
+	before=$(sha256sum "$db")
+	for words in "prune --keep-last 1 --yes" "prune --vacuum --yes" "delete --thread types --yes" \
+		"copy types new" "resume chat-1 --fork --yes" "enforce-size --max-size 1B --yes"; do
+		# shellcheck disable=SC2086  # words
+		apart ckpt $words -s "file:$db?mode=ro"
+		is "$words: $status" "$words: 7"
+		has "$stderr" "mode=ro"
+	done
+	apart ckpt migrate "$FIXTURES/py-hitl/store.db" "file:$db?mode=ro"
+	is "$status" 7
+	is "$(sha256sum "$db")" "$before"
+	apart ckpt migrate "$db" "file:new.db?mode=ro"
+	is "$status $(ls new.db* 2>/dev/null)" "7 "
+	apart ckpt prune --keep-last 1 --dry-run -s "file:$db?mode=ro"
+	is "$status" 0
+	apart ckpt delete --thread types --yes -s "file:$db?mode=rw"
+	is "$status" 0
+}
+
 @test "an unknown command names the nearest" {
 	apart ckpt lst
 	is "$status" 2

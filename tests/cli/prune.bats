@@ -345,6 +345,13 @@ values() {
 		is "$words: $status" "$words: 2"
 	done
 	is "$(all | wc -l)" 75
+	apart ckpt prune --keep-last 1 --vacuum= --yes
+	is "$status $(all | wc -l)" "2 75"
+	has "$stderr" "--vacuum= needs a value: full"
+	apart ckpt prune --keep-where x
+	has "$stderr" "--keep-where 'x'"
+	apart ckpt prune --keep-daily -1
+	has "$stderr" "--keep-daily"
 }
 
 @test "--max-delete counts checkpoints, of whole threads threads; --yes does not lift it" {
@@ -443,6 +450,22 @@ values() {
 	ckpt prune --keep-last 1 -n >/dev/null 2>&1
 	rm -f stderr
 	is "$(sha256sum <"$db"; stat -c %Y "$db"; ls)" "$before"
+}
+
+@test "--keep-thread with a name that is not there: exit 4, or a slip lets go what was to be kept" {
+	apart ckpt prune --keep-last 1 --keep-thread chat-1 --keep-thread chta-2 --yes
+	is "$status" 4
+	has "$stderr" "no thread 'chta-2'"
+	is "$(all | wc -l)" 75
+	# it need not be among those that are looked at
+	apart ckpt prune --keep-last 1 --keep-thread chat-1 --thread types --dry-run
+	is "$status" 0
+	for shard in 1/2 2/2; do
+		apart ckpt prune --keep-last 1 --keep-thread chat-1 --shard $shard --dry-run
+		is "$shard $status" "$shard 0"
+	done
+	apart ckpt migrate "$db" new.db --keep-last 1 --keep-thread chta-2
+	is "$status" 4
 }
 
 @test "a store that is not to be altered is refused" {

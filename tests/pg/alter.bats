@@ -238,6 +238,24 @@ release() {
 	is "$(counts forked)" "$before"
 }
 
+@test "a database, role or connection set to read only is read, never altered" {
+	local name=readonly_$RANDOM before
+	createdb -T template0 "$name"
+	gzip -dc "$FIXTURES/py-basic/store.sql.gz" | psql -qX -v ON_ERROR_STOP=1 -d "$name" >/dev/null
+	psql -qX -d "$name" -c "ALTER DATABASE $name SET default_transaction_read_only = on"
+	before=$(pg_dump -a "$name" | grep -v '^.\(un\)\?restrict' | sha256sum)
+	for words in "prune --keep-last 1 --yes" "delete --thread types --yes" "copy types new" \
+		"resume chat-1 --fork --yes" "enforce-size --max-size 1B --yes"; do
+		# shellcheck disable=SC2086  # words
+		apart ckpt $words -s "dbname=$name"
+		same "$words" "$status" 7
+		has "$stderr" "default_transaction_read_only"
+	done
+	same rows "$(pg_dump -a "$name" | grep -v '^.\(un\)\?restrict' | sha256sum)" "$before"
+	PGOPTIONS='-c default_transaction_read_only=off' apart ckpt delete --thread types --yes -s "dbname=$name"
+	same "its hint" "$status" 0
+}
+
 @test "a standby is read, never altered" {
 	local bin dir=$PGHOST/standby owner
 	bin=$(dirname "$(readlink -f "$(command -v pg_ctl || echo /usr/lib/postgresql/*/bin/pg_ctl)")")
