@@ -183,10 +183,11 @@ static int check_plan(struct prune *p)
 {
 	if (!p->o->expect || strcmp(p->o->expect, p->out.plan.id) == 0)
 		return 0;
-	ckpt_fail(&p->cli->err, CKPT_EREFUSED,
-			"refused: the store changed, the plan is another one now: %s",
+	ckpt_fail(&p->cli->err, CKPT_EREFUSED, "refused: the plan is another one now: %s",
 			p->out.plan.id);
-	ckpt_hint(&p->cli->err, "look again: --dry-run");
+	ckpt_hint(&p->cli->err,
+			"the store changed, or the options are not those of then; "
+			"look again: --dry-run");
 	return p->cli->err.code;
 }
 

@@ -305,6 +305,12 @@ static bool of_run(struct ckpt_view meta, const char *run)
 	return same;
 }
 
+/* '*' is all of them, as to list: a name that no namespace has would silently delete nothing. */
+static bool every_ns(const struct select_opts *o)
+{
+	return !o->ns || strcmp(o->ns, "*") == 0;
+}
+
 static unsigned on_look(void *arg, const struct ckpt_checkpoint *c)
 {
 	struct selection *s = arg;
@@ -313,7 +319,7 @@ static unsigned on_look(void *arg, const struct ckpt_checkpoint *c)
 	bool ran = !o->run_id || of_run(c->meta, o->run_id);
 
 	s->ran += ran;
-	if (ran && (!o->ns || ckpt_view_eq(c->key.ns, ckpt_view_of(o->ns))) &&
+	if (ran && (every_ns(o) || ckpt_view_eq(c->key.ns, ckpt_view_of(o->ns))) &&
 			meets(c->meta, &o->where, true))
 		seen |= CKPT_LOOK_SELECTED;
 	if (s->rules->where.n && meets(c->meta, &s->rules->where, false))
@@ -451,7 +457,7 @@ int selection_open(struct selection *s, struct ckpt_prune_scope *scope)
 	scope->thread = o->glob ? on_thread : NULL;
 	scope->keep_thread = s->rules->threads.n ? on_keep_thread : NULL;
 	scope->meta = o->where.n || o->run_id || s->rules->where.n;
-	if (scope->meta || o->ns)
+	if (scope->meta || !every_ns(o))
 		scope->look = on_look;
 	scope->arg = s;
 	return 0;

@@ -55,7 +55,7 @@ struct guard_opts {
 	{ '0', "", OPT_FLAG, AT(type, m.nul), NULL, \
 		"names in FILE end in a NUL, not in a newline", NULL, 0, true }, \
 	{ 0, "ns", OPT_TEXT, AT(type, m.ns), "NS", \
-		"only this namespace; '' is the root (default: all)", NULL, COMPLETE_NS, false }, \
+		"only this namespace; '' is the root, '*' all (default: all)", NULL, COMPLETE_NS, false }, \
 	{ 0, "where", OPT_LIST, AT(type, m.where), "KEY=VALUE", \
 		"only checkpoints whose metadata has it; repeatable", NULL, 0, false }, \
 	{ 0, "run-id", OPT_TEXT, AT(type, m.run_id), "ID", \

@@ -178,7 +178,7 @@ complete -c ckpt -n '__ckpt_using prune' -l thread -x -k -a '(__ckpt_live thread
 complete -c ckpt -n '__ckpt_using prune' -l thread-glob -x -d 'only threads whose id fits'
 complete -c ckpt -n '__ckpt_using prune' -l threads-from -r -F -d 'only threads that FILE names, one a line; \'-\' is standard input'
 complete -c ckpt -n '__ckpt_using prune' -s 0 -d 'names in FILE end in a NUL, not in a newline'
-complete -c ckpt -n '__ckpt_using prune' -l ns -x -k -a '(__ckpt_live ns)' -d 'only this namespace; \'\' is the root (default: all)'
+complete -c ckpt -n '__ckpt_using prune' -l ns -x -k -a '(__ckpt_live ns)' -d 'only this namespace; \'\' is the root, \'*\' all (default: all)'
 complete -c ckpt -n '__ckpt_using prune' -l where -x -d 'only checkpoints whose metadata has it; repeatable'
 complete -c ckpt -n '__ckpt_using prune' -l run-id -x -d 'only checkpoints of this run'
 complete -c ckpt -n '__ckpt_using prune' -l shard -x -d 'only the I-th of N parts of the threads, by hash'

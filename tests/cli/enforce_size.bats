@@ -199,6 +199,9 @@ sound() {
 	enforce --max-size 600kB
 	same code "$status" 7
 	has "$stderr" "--yes"
+	enforce --max-size 600kB --json
+	same code "$status" 7
+	same summary "$(jq -c .summary <<<"$stdout")" '{"complete":false}'
 	same "what stays" "$(count)" "$n"
 }
 

@@ -263,6 +263,8 @@ values() {
 	use py-subgraph
 	apart ckpt prune -s "$store" --keep-last 1 --ns '' -n --json
 	data 'set(t["ns"] for t in d["data"]["threads"]) == {""}' true
+	is "$(plan -s "$store" --keep-last 1 --ns '*' | cut -d- -f2)" \
+		"$(plan -s "$store" --keep-last 1 | cut -d- -f2)"
 }
 
 # ---- whole threads, debris ------------------------------------------------------------------------------
@@ -423,6 +425,7 @@ values() {
 	apart ckpt prune --keep-last 3 --expect-plan "$id" --yes --json
 	is "$status" 7
 	has "$stderr" "the plan is another one now"
+	has "$stderr" "or the options are not those of then"
 	data 'd["summary"]' '{"complete": false}'
 	is "$(all | wc -l)" 74
 }
