@@ -38,7 +38,7 @@ static const struct opt opts[] = {
 	{ 0, "expect-plan", OPT_TEXT, AT(struct prune_opts, expect), "PLAN",
 		"do what that dry run said, or nothing", NULL, 0, false },
 	{ 0, "as-of", OPT_TIME, AT(struct prune_opts, as_of), "TIME",
-		"take that for the present", NULL, 0, true },
+		"take that for the present; the future only with --dry-run", NULL, 0, true },
 	POLICY_GUARDS(struct prune_opts, guards),
 	{ 0, "", OPT_GROUP, 0, NULL, "Select", NULL, 0, false },
 	POLICY_SELECT(struct prune_opts, select),
@@ -102,6 +102,11 @@ static int check_policy(struct cli *cli, const struct prune_opts *o)
 				"see which there are: ckpt help policies");
 	if (!o->delete_threads && policy_rules(&o->rules) && !policy_keeps(&o->rules))
 		return refuse(cli, "this policy keeps nothing", WHOLE_HINT);
+	/* a year that was mistyped would make all of it old, and in use none */
+	if (o->as_of != CKPT_UNKNOWN && o->as_of > cli->now && !o->dry_run)
+		return refuse(cli,
+				"--as-of lies in the future: no guard of age would hold",
+				"look with --dry-run, and delete when it is time");
 	return 0;
 }
 

@@ -98,7 +98,7 @@ static int parse_shard(struct cli *cli, const char *text, struct ckpt_prune_scop
 		return 0;
 	errno = 0;
 	i = strtoll(text, &end, 10);
-	if (*end == '/' && end != text)
+	if (*end == '/' && end[1] >= '0' && end[1] <= '9')
 		n = strtoll(end + 1, &end, 10);
 	if (errno || *end || i < 1 || i > n || n > 1000000 || text[0] < '0' ||
 			text[0] > '9')

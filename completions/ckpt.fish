@@ -169,7 +169,7 @@ complete -c ckpt -n '__ckpt_using prune' -l archive -r -F -d 'first write what g
 complete -c ckpt -n '__ckpt_using prune' -l vacuum -d 'give the room back; full: all of it, while nobody else can write'
 complete -c ckpt -n '__ckpt_using prune' -l max-delete -x -d 'refuse to drop more checkpoints, or threads (default: 50% of threads)'
 complete -c ckpt -n '__ckpt_using prune' -l expect-plan -x -d 'do what that dry run said, or nothing'
-complete -c ckpt -n '__ckpt_using prune' -l as-of -x -d 'take that for the present'
+complete -c ckpt -n '__ckpt_using prune' -l as-of -x -d 'take that for the present; the future only with --dry-run'
 complete -c ckpt -n '__ckpt_using prune' -l min-age -x -d 'touch nothing younger (default: 1h; 0: off)'
 complete -c ckpt -n '__ckpt_using prune' -l active-within -x -d 'leave threads alone that were written to so lately (default: 15min; 0: off)'
 complete -c ckpt -n '__ckpt_using prune' -l no-keep-interrupted -d 'drop also what waits for an answer'

@@ -337,7 +337,8 @@ values() {
 @test "words that make no policy: exit 2" {
 	for words in "--keep-last -1" "--keep-within 5m" "--keep-last x" "--delete-threads --idle 1d --keep-last 1" \
 		"--idle 1d" "--delete-threads --thread chat-1 --ns x" "--keep-last 1 --shard 3/2" \
-		"--keep-last 1 --shard 0/2" "--keep-last 1 --max-delete x" "--keep-last 1 --max-delete 101%" \
+		"--keep-last 1 --shard 0/2" "--keep-last 1 --shard 1/+2" "--keep-last 1 --max-delete x" \
+		"--keep-last 1 --max-delete 101%" \
 		"--keep-last 1 --expect-plan x" "--keep-last 1 -0" "--keep-last 1 --where x" \
 		"--keep-last 1 --vacuum=x" "--strategy keep_latest --keep-last 2" "--strategy other" \
 		"--keep-last 1 --archive postgresql://x/y --yes" \
@@ -352,6 +353,11 @@ values() {
 	has "$stderr" "--vacuum= needs a value: full"
 	apart ckpt prune --keep-where x
 	has "$stderr" "--keep-where 'x'"
+	apart ckpt prune --older-than 30d --as-of 2126-11-21 --yes
+	is "$status $(all | wc -l)" "7 75"
+	has "$stderr" "--as-of"
+	apart ckpt prune --older-than 30d --as-of 2126-11-21 --dry-run
+	is "$status" 0
 	apart ckpt prune --keep-daily -1
 	has "$stderr" "--keep-daily"
 }
