@@ -51,6 +51,21 @@ static const char *query_of(const char *uri)
 	return *end == '?' ? end + 1 : "";
 }
 
+/* Also of a name whose other options are the driver's. */
+static bool asks_read_only(const char *query)
+{
+	static const char ro[] = "mode=ro";
+
+	while (*query) {
+		size_t n = strcspn(query, "&");
+
+		if (n == sizeof(ro) - 1 && memcmp(query, ro, n) == 0)
+			return true;
+		query += n + (query[n] == '&');
+	}
+	return false;
+}
+
 /* file:PATH?mode=ro - the path with its %XX; of modes only those that create nothing. */
 static char *from_file_uri(const char *name, const char *rest, struct ckpt_error *err)
 {
@@ -229,7 +244,8 @@ int store_resolve(struct store_name *out, const char *name, struct ckpt_error *e
 				err);
 	else
 		out->where = duplicate(name, strlen(name), err);
-	out->sealed = f->rest == from_file_uri && strcmp(query_of(name), "mode=ro") == 0;
+	out->sealed = f->backend == &sqlite_backend && f->rest &&
+	              asks_read_only(query_of(name));
 	if (out->where && strcmp(out->where, ":memory:") == 0)
 		ckpt_fail(err, CKPT_EMISSING,
 				"a store in memory belongs to its own process alone");

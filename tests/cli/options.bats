@@ -69,6 +69,8 @@ load helper
 	apart ckpt migrate "$FIXTURES/py-hitl/store.db" "file:$db?mode=ro"
 	is "$status" 7
 	is "$(sha256sum "$db")" "$before"
+	apart ckpt delete --thread types --yes -s "sqlite:////${db#/}?timeout=5&mode=ro"
+	is "$status $(sha256sum "$db")" "7 $before"
 	apart ckpt migrate "$db" "file:new.db?mode=ro"
 	is "$status $(ls new.db* 2>/dev/null)" "7 "
 	apart ckpt prune --keep-last 1 --dry-run -s "file:$db?mode=ro"
