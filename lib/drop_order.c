@@ -18,7 +18,7 @@
 
 #include "drop_order.h"
 
-#define TILE 32768 /* rows */
+#define BLOCK 8192 /* checkpoints */
 
 static int id_cmp(const struct drop_victim *v, struct ckpt_view id, bool blob)
 {
@@ -102,16 +102,21 @@ static int by_order(const void *pa, const void *pb)
 	return a->at < b->at ? -1 : 1;
 }
 
-static int by_tile(const void *pa, const void *pb)
+/* Threads from the last to the first; of a thread the root is the first, and goes last. */
+static int by_key(const void *pa, const void *pb)
 {
 	const struct drop_victim *a = pa, *b = pb;
 
-	if (a->tile != b->tile)
-		return a->tile < b->tile ? -1 : 1;
-	/* of a thread the root is the first, and goes last */
 	if (a->space != b->space)
 		return a->space > b->space ? -1 : 1;
 	return a->at < b->at ? -1 : 1;
+}
+
+static int by_block(const void *pa, const void *pb)
+{
+	const struct drop_victim *a = pa, *b = pb;
+
+	return a->block != b->block ? (a->block < b->block ? -1 : 1) : by_order(pa, pb);
 }
 
 /* The greatest id first. */
@@ -138,9 +143,10 @@ static void order_all(struct drop_piece *p)
 	}
 }
 
-/* Rows alone would be the order for the tables, keys for their indexes: where threads take turns in
- * writing, either writes each page of the others many times. So rows are cut into tiles, which are
- * ordered by key; and a unit is in one. */
+/* By key, for the sake of the indexes, in blocks; in a block as the rows lie, for the tables'. Where
+ * threads take turns in writing, rows alone would write each page of an index many times, and keys
+ * alone each page of a table: one that loses its rows at once, after the page before it, becomes
+ * free without having been written. A unit is in one block. */
 void drop_order(struct drop_piece *p)
 {
 	struct drop_victim *v = p->victims;
@@ -149,15 +155,15 @@ void drop_order(struct drop_piece *p)
 		v[i].order = v[i].row;
 	find_units(p);
 	order_all(p);
-	if (p->n)
-		qsort(v, p->n, sizeof(*v), by_order);
+	if (!p->n)
+		return;
+	qsort(v, p->n, sizeof(*v), by_key);
 	for (size_t i = 0; i < p->n; i++) {
 		uint32_t unit = p->spaces[v[i].space].unit;
 
-		v[i].tile = i && unit != DROP_ALONE && p->spaces[v[i - 1].space].unit == unit
-		                            ? v[i - 1].tile
-		                            : (uint32_t)(i / TILE);
+		v[i].block = i && unit != DROP_ALONE && p->spaces[v[i - 1].space].unit == unit
+		                             ? v[i - 1].block
+		                             : (uint32_t)(i / BLOCK);
 	}
-	if (p->n)
-		qsort(v, p->n, sizeof(*v), by_tile);
+	qsort(v, p->n, sizeof(*v), by_block);
 }

@@ -10,7 +10,7 @@ struct drop_victim {
 	struct ckpt_view id;
 	int64_t row;   /* where it lies, or -1 */
 	int64_t order; /* its row, or that of another which must not come after it */
-	uint32_t space, at, tile;
+	uint32_t space, at, block;
 	bool blob;
 };
 
