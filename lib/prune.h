@@ -23,6 +23,12 @@ struct want { /* the chain of a channel goes on through here */
 	uint64_t channel;
 };
 
+struct led { /* does the chain of a channel lead from here to a write for it? */
+	struct led *next;
+	uint64_t channel;
+	bool leads;
+};
+
 struct fact { /* beside a plan_fact: what the planner need not know */
 	struct ckpt_view id, parent;
 	int64_t row; /* of the engine, or -1 */
@@ -37,10 +43,13 @@ struct fact { /* beside a plan_fact: what the planner need not know */
 	const uint64_t *stored, *bare; /* channels with a value, with a version alone */
 	size_t nstored, nbare;
 	struct want *wants;
+	struct led *led;
+	const uint64_t *wrote; /* channels that its pending writes are for */
+	size_t nwrote;
 };
 
 struct space {                 /* beside a plan_space */
-	struct hashes written; /* channels that pending writes are for */
+	struct hashes written; /* channels that any pending writes are for */
 	struct hashes delta;   /* channels that metadata counts as delta channels */
 	bool grown;            /* … since kept checkpoints were last asked about them */
 	int evidence;          /* of delta channels in any metadata: -1 unknown */

@@ -3,9 +3,10 @@
  * parents down to the stored value, checkpoints before v 4 the parent whose Sends they read.
  *
  * The database does not say which channels are delta channels. Any that has a version and no
- * value may be one, if metadata counts it as such or pending writes for it lie in the namespace:
- * then its chain stays, which at worst keeps too much. A chain goes from kept checkpoint to kept
- * checkpoint, so that each is read once, whichever comes first.
+ * value may be one, if metadata counts it as such or its chain has a pending write for it: then
+ * the chain stays, which at worst keeps too much. What tells it stays too, so that the same plan
+ * of what was left comes to the same. A chain goes from kept checkpoint to kept checkpoint, so
+ * that each is read once, whichever comes first.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -106,6 +107,11 @@ static void add_counted(void *arg, struct ckpt_view channel)
 	c->s->grown = true;
 }
 
+static bool is_opaque(const struct ckpt_checkpoint *c)
+{
+	return c->opaque.p || c->broken_why || c->lock == CKPT_SHUT;
+}
+
 static int read_values(
 		struct ckpt_prune *p, struct fact *f, const struct ckpt_checkpoint *c)
 {
@@ -119,7 +125,8 @@ static int read_values(
 		const struct ckpt_value *v = &c->values[i];
 		bool stored = is_stored(p, f->space, v);
 
-		if (p->store->inlines && v->version.p &&
+		/* one that is only looked at on the way keeps no blob */
+		if (p->store->inlines && f->read && v->version.p &&
 				hashes_add(&t->spaces[f->space].live,
 						prune_blob_name(f->space, v->channel,
 								row_version(v->version)),
@@ -213,7 +220,7 @@ static int look_into(
 			&found, CKPT_LIT("json"), c->meta, "delta_writes_versioned");
 
 	f->read = s->read = true;
-	f->opaque = c->opaque.p || c->broken_why || c->lock == CKPT_SHUT;
+	f->opaque = is_opaque(c);
 	f->js = ckpt_writer(c) == CKPT_JS && !marked;
 	s->chains |= !delta_counters(c->meta, add_counted, &arg) || marked;
 	if (p->err->code || read_values(p, f, c) < 0)
@@ -308,6 +315,80 @@ static int read_kept(struct ckpt_prune *p, size_t at)
 	return is_dense(t, first, end) ? read_range(p, first, end) : read_one(p, at);
 }
 
+/* ---- is it a delta channel? ------------------------------------------------------------------------- */
+
+/* What is stored there, also of one that need not stay. */
+static int look_at(struct ckpt_prune *p, size_t at)
+{
+	const struct ckpt_pick pick = {
+		.key = fact_key(&p->t, at), .depth = CKPT_VALUES, .apart = true
+	};
+	struct fact *f = &p->t.facts[at];
+	struct ckpt_checkpoint c;
+	struct ckpt_scan *scan;
+	int rc = 0;
+
+	if (f->stored)
+		return 0;
+	rc = ckpt_scan_one(&scan, p->store, &pick, &c);
+	if (rc > 0) {
+		f->opaque = is_opaque(&c);
+		rc = read_values(p, f, &c);
+	}
+	ckpt_scan_close(scan);
+	return rc < 0 ? rc : 0;
+}
+
+static struct led *find_led(const struct fact *f, uint64_t channel)
+{
+	struct led *l = f->led;
+
+	while (l && l->channel != channel)
+		l = l->next;
+	return l;
+}
+
+/* One step of the chain: 1 if it goes on below. `*leads` once a write for the channel is there. */
+static int step(struct ckpt_prune *p, size_t at, uint64_t channel, bool *leads)
+{
+	struct fact *f = &p->t.facts[at];
+	struct led *l = find_led(f, channel);
+
+	if (l) {
+		*leads = l->leads;
+		return 0;
+	}
+	l = arena_take(&p->t.arena, sizeof(*l), p->err);
+	if (!l)
+		return p->err->code;
+	*leads = among(f->wrote, f->nwrote, channel);
+	*l = (struct led){ f->led, channel, *leads };
+	f->led = l;
+	if (*leads)
+		return 0;
+	if (look_at(p, at) < 0)
+		return p->err->code;
+	return f->opaque || !among(f->stored, f->nstored, channel);
+}
+
+/* Is there a write for the channel from `at` on down to where it is stored? All of that would stay,
+ * and the write with it: one further down, or in another branch, would tell it but once. Each
+ * checkpoint is asked once for a channel. */
+static int is_led(struct ckpt_prune *p, size_t at, uint64_t channel, bool *out)
+{
+	size_t from = at, n = 0;
+	int rc = 1;
+
+	*out = false;
+	for (; at != SIZE_MAX && (rc = step(p, at, channel, out)) > 0; n++)
+		at = p->t.plan.facts[at].parent;
+	for (; rc == 0 && *out && n; n--) {
+		find_led(&p->t.facts[from], channel)->leads = true;
+		from = p->t.plan.facts[from].parent;
+	}
+	return rc < 0 ? rc : 0;
+}
+
 /* ---- until nothing is open ------------------------------------------------------------------------------ */
 
 /* Now that more is known of the namespace: chains of the channels without a value. */
@@ -323,9 +404,13 @@ static int ask_again(struct ckpt_prune *p, size_t at)
 		size_t parent = t->plan.facts[i].parent;
 
 		for (size_t k = 0; f->read && k < f->nbare; k++) {
-			if ((hashes_have(&s->written, f->bare[k]) ||
-					    among(s->delta.v, s->delta.n, f->bare[k])) &&
-					follow(p, parent, f->bare[k]) < 0)
+			bool delta = among(s->delta.v, s->delta.n, f->bare[k]) ||
+			             among(f->wrote, f->nwrote, f->bare[k]);
+
+			if (!delta && hashes_have(&s->written, f->bare[k]) &&
+					is_led(p, parent, f->bare[k], &delta) < 0)
+				return p->err->code;
+			if (delta && follow(p, parent, f->bare[k]) < 0)
 				return p->err->code;
 		}
 		/* older JavaScript wrote to channels that had no version yet */

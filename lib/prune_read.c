@@ -183,9 +183,15 @@ static bool is_done(const struct ckpt_checkpoint *c, struct ckpt_view task)
 static int read_writes(struct ckpt_prune *p, struct fact *f, struct space *s,
 		const struct ckpt_checkpoint *c)
 {
+	uint64_t *wrote = NULL;
 	bool answer = false;
 	int rc = 0;
 
+	if (c->nwrites)
+		wrote = arena_take(&p->t.arena, c->nwrites * sizeof(*wrote), p->err);
+	if (c->nwrites && !wrote)
+		return p->err->code;
+	f->wrote = wrote;
 	for (size_t i = 0; i < c->nwrites && rc == 0; i++) {
 		struct ckpt_view channel = c->writes[i].channel;
 
@@ -195,8 +201,10 @@ static int read_writes(struct ckpt_prune *p, struct fact *f, struct space *s,
 			answer = true;
 		else if (ckpt_view_eq(channel, CKPT_LIT("__pregel_tasks")))
 			p->t.sends = f->sends = true;
-		else if (!delta_is_internal(channel))
+		else if (!delta_is_internal(channel)) {
+			wrote[f->nwrote++] = ckpt_hash(channel);
 			rc = hashes_add(&s->written, ckpt_hash(channel), p->err);
+		}
 	}
 	f->answered = f->asks && answer;
 	f->writes = (int64_t)c->nwrites;

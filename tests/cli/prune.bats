@@ -84,7 +84,8 @@ values() {
 
 @test "what goes is what the dry run said; the same again deletes nothing" {
 	local want
-	for fixture in py-basic py-delta py-subgraph py-hitl js-basic py-old-v3; do
+	for fixture in py-basic py-delta py-subgraph py-hitl js-basic py-old-v3 py-old-v1 \
+		py-old-json; do
 		for policy in "--keep-last 1" "--keep-daily 1 --no-keep-heads"; do
 			store=$(store "$fixture")
 			# shellcheck disable=SC2086  # words
