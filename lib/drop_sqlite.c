@@ -24,6 +24,7 @@ struct drop {
 	size_t cap, spaces_cap;
 	int64_t done;
 	int64_t moved_mark; /* a moved namespace whose other part is in the next piece; or -1 */
+	bool behind; /* a thread had more left behind than goes with it in one transaction */
 };
 
 /* SQL reads best as it is broken here */
@@ -258,6 +259,28 @@ static bool goes_on(struct drop *d, size_t next)
 			       pace_may_stretch(&d->pace));
 }
 
+/* The last of a thread that goes whole takes along the writes of checkpoints that never came: once
+ * it is gone nothing but the list would lead to them, and that ends with this process. */
+static int drop_behind(struct drop *d, size_t at, struct drop_sum *batch)
+{
+	const struct drop_victim *v = &d->p.victims[at];
+	const struct drop_space *s = &d->p.spaces[v->space];
+	struct cell args[3];
+	int n;
+
+	if (!d->e->sql->has_writes || !s->s.whole_thread ||
+			(at + 1 < d->p.n && d->p.spaces[v[1].space].thread == s->thread))
+		return 0;
+	sql_key_cells(args, &s->s.key);
+	do {
+		n = d->e->sql->conn->driver->exec(
+				d->e->sql->conn, d->sql[DELETE_STRAYS].p, args, 1);
+		batch->writes += n > 0 ? n : 0;
+	} while (n > 0 && pace_may_stretch(&d->pace));
+	d->behind |= n > 0;
+	return n < 0 ? n : 0;
+}
+
 /* One transaction of those from `*at` on; they go together or not at all. */
 static int batch(struct drop *d, size_t *at)
 {
@@ -267,7 +290,8 @@ static int batch(struct drop *d, size_t *at)
 	if (pace_begin(&d->pace, d->e) < 0)
 		return d->e->err->code;
 	do {
-		if (drop_one(d, &d->p.victims[i], &gone) < 0)
+		if (drop_one(d, &d->p.victims[i], &gone) < 0 ||
+				drop_behind(d, i, &gone) < 0)
 			break;
 		i++;
 		FAILPOINT("prune.sqlite_row.after");
@@ -412,7 +436,7 @@ static int everything(struct drop *d)
 {
 	int rc = pieces(d);
 
-	return rc == 0 ? strays(d) : rc;
+	return rc == 0 && d->behind ? strays(d) : rc;
 }
 
 int drop_run_sqlite(struct edit *e, struct doomed *list, const struct drop_how *how,

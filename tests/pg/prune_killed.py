@@ -124,6 +124,10 @@ def make(path, seed, threads, each):
         # put again: the same key, a new row
         rows = db.execute("SELECT * FROM checkpoints WHERE rowid % 4 = 1 ORDER BY random()").fetchall()
         db.executemany("REPLACE INTO checkpoints VALUES (%s)" % ", ".join("?" * 7), rows)
+        # writes of a checkpoint that never came: they go with the thread, not after it
+        db.execute("INSERT INTO writes SELECT thread_id, checkpoint_ns, '3' || substr(checkpoint_id, 2), "
+                   "'late', 0, channel, type, value, '' FROM writes WHERE checkpoint_ns = '' "
+                   "GROUP BY thread_id")
         db.commit()
 
 
