@@ -12,6 +12,7 @@
 #define LOOK (3 * MS)         /* time between two looks whether others came */
 #define TOGETHER (200 * MS)   /* that a transaction may last for what should go in one */
 #define RECENT (2000 * MS)    /* they write if they did so within this time */
+#define AT_FIRST (500 * MS)   /* until it is known whether anybody does */
 #define UNSEEN (400 * MS)     /* without any sign, there is one gap in this time */
 #define LOG INT64_C(12000000) /* bytes of the log that are let grow */
 
@@ -52,7 +53,7 @@ int pace_start(struct drop_pace *p, struct edit *e, const struct drop_how *how)
 	int64_t page = 0;
 
 	*p = (struct drop_pace){ .hold = how->hold ? how->hold : 50 * MS,
-		.others = INT64_MIN / 2,
+		.others = ckpt_monotonic() - RECENT + AT_FIRST,
 		.several = INT64_MIN / 2,
 		.wide = ckpt_monotonic() };
 	p->budget = p->hold / 2;
@@ -163,7 +164,7 @@ static int let_in(struct drop_pace *p, struct edit *e, int64_t until)
 static int64_t next_budget(
 		const struct drop_pace *p, int64_t held, bool others, bool several)
 {
-	double want = (double)p->hold * (several ? 0.6 : others ? 0.8 : 1.0);
+	double want = (double)p->hold * (several ? 0.6 : others ? 0.85 : 1.0);
 	double work = (double)(p->until - p->began) / (double)(held > 0 ? held : 1);
 
 	return (p->budget + (int64_t)(want * work)) / 2;
