@@ -1,5 +1,6 @@
 /*
- * doc.c - hidden `ckpt doc man COMMAND|bash|zsh|fish`: the option tables in other clothes.
+ * doc.c - hidden `ckpt doc man COMMAND|commands|bash|zsh|fish`: the tables of options and commands
+ * in other clothes.
  *
  * What it prints is committed (man/, completions/) and compared with the tables by the tests.
  */
@@ -96,6 +97,21 @@ int doc_man(struct cli *cli, const char *command)
 	return 0;
 }
 
+static void man_commands(struct ckpt_buf *to)
+{
+	for (const struct cmd *const *c = commands; *c; c++) {
+		if ((*c)->hidden)
+			continue;
+		ckpt_buf_puts(to, ".TP\n.B ckpt ");
+		put_man(to, (*c)->name);
+		ckpt_buf_puts(to, "\n");
+		put_sentence(to, (*c)->summary);
+		ckpt_buf_puts(to, "See\n.BR ckpt\\-");
+		put_man(to, (*c)->name);
+		ckpt_buf_puts(to, " (1).\n");
+	}
+}
+
 static int doc(struct cli *cli)
 {
 	struct ckpt_buf text = { 0 };
@@ -103,15 +119,17 @@ static int doc(struct cli *cli)
 
 	if (strcmp(what, "man") == 0 && cli->nargs == 2)
 		return doc_man(cli, cli->args[1]);
-	if (cli->nargs != 1 || doc_completion(&text, what) < 0)
-		return cli_usage(cli, "doc: man COMMAND, bash, zsh or fish");
+	if (strcmp(what, "commands") == 0 && cli->nargs == 1)
+		man_commands(&text);
+	else if (cli->nargs != 1 || doc_completion(&text, what) < 0)
+		return cli_usage(cli, "doc: man COMMAND, commands, bash, zsh or fish");
 	out_put(cli, ckpt_buf_view(&text));
 	ckpt_buf_free(&text);
 	return 0;
 }
 
 const struct cmd cmd_doc = { .name = "doc",
-	.args = "man COMMAND|bash|zsh|fish",
+	.args = "man COMMAND|commands|bash|zsh|fish",
 	.min_args = 1,
 	.max_args = 2,
 	.summary = "print what is generated from the tables",

@@ -84,7 +84,8 @@ static void put_sentence(struct ckpt_buf *to, const char *summary)
 
 static void help_program(struct ckpt_buf *to)
 {
-	ckpt_buf_puts(to, "Look into the checkpoint stores of LangGraph agents.\n\n"
+	ckpt_buf_puts(to, "Look into, prune, move and repair the checkpoint stores of "
+			  "LangGraph agents.\n\n"
 			  "Usage  ckpt COMMAND [OPTION…] [ARGUMENT…]\n");
 	put_group(to, "Commands");
 	for (size_t i = 0; commands[i]; i++)

@@ -10,7 +10,6 @@
 #include "sqlite_open.h"
 
 #define OPEN_TRIES 50
-#define MUCH (64 << 20) /* bytes at once */
 
 struct sqlite_cursor {
 	struct cursor base;
@@ -21,15 +20,6 @@ struct sqlite_cursor {
 static int refuse_all(struct sqlite_conn *c)
 {
 	return c->base.err->code;
-}
-
-/* A schema that is damaged may ask for any amount of memory; one that is whole asks for little. */
-static bool asked_for_much(void)
-{
-	sqlite3_int64 now, most = 0;
-
-	sqlite3_status64(SQLITE_STATUS_MALLOC_SIZE, &now, &most, 0);
-	return most > MUCH;
 }
 
 int sqlite_fault(struct sqlite_conn *c, int rc, const char *doing)
@@ -64,8 +54,6 @@ int sqlite_fault(struct sqlite_conn *c, int rc, const char *doing)
 			break;
 		}
 	}
-	if (code == CKPT_ENOMEM && c->opening && asked_for_much())
-		code = CKPT_ECORRUPT;
 	ckpt_fail(c->base.err, code, "%s '%s': %s", doing,
 			c->file.shown ? c->file.shown : "",
 			c->db ? sqlite3_errmsg(c->db) : sqlite3_errstr(rc));
@@ -221,6 +209,27 @@ static void forget(struct sqlite_conn *c)
 	sqlite3_sleep(2);
 }
 
+/* More than any schema that is whole asks for. */
+static bool memory_is_there(void)
+{
+	void *p = malloc((size_t)1 << 20);
+
+	free(p);
+	return p != NULL;
+}
+
+/* Memory that was short for a moment is there the next time. A schema that is damaged may ask for
+ * any amount, and does so each time. */
+static int open_again(struct sqlite_conn *c, const char *where,
+		const struct ckpt_config *config)
+{
+	forget(c);
+	if (try_open(c, where, config) < 0 && c->base.err->code == CKPT_ENOMEM &&
+			memory_is_there())
+		c->base.err->code = CKPT_ECORRUPT;
+	return c->base.err->code;
+}
+
 static int sqlite_open(struct conn **out, const char *where,
 		const struct ckpt_config *config, struct ckpt_error *err)
 {
@@ -231,7 +240,6 @@ static int sqlite_open(struct conn **out, const char *where,
 		return ckpt_fail(err, CKPT_ENOMEM, "out of memory");
 	c->base.driver = &sqlite_driver;
 	c->base.err = err;
-	c->opening = true;
 	for (int tries = 0; try_open(c, where, config) < 0 && side_files_vanished(c) &&
 			    tries < OPEN_TRIES;
 			tries++)
@@ -241,12 +249,13 @@ static int sqlite_open(struct conn **out, const char *where,
 		forget(c);
 		try_open(c, where, config);
 	}
+	if (err->code == CKPT_ENOMEM && memory_is_there())
+		open_again(c, where, config);
 	if (err->code) {
 		sqlite_close(&c->base);
 		return err->code;
 	}
 	c->base.tentative = c->file.how == SQLITE_QUIET;
-	c->opening = false;
 	*out = &c->base;
 	return 0;
 }

@@ -40,7 +40,6 @@ struct sqlite_conn {
 	sqlite3_stmt *idle
 			[SQLITE_IDLE]; /* statements to use again: a scan repeats a few */
 	unsigned next_idle;
-	bool opening;
 	struct ckpt_config
 			config; /* written to: who is told, or stops it, while it waits */
 };

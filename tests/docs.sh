@@ -9,15 +9,16 @@ tmp=$(mktemp -d) || exit 1
 trap 'rm -rf "$tmp"' EXIT
 count=0 failed=0
 
-# The page with the region between the markers replaced.
+# The page with what is between its markers replaced.
 page() {
 	name=$(basename "$1" .1)
-	"$CKPT" doc man "${name#ckpt-}" >"$tmp/region" || return 1
-	awk -v region="$tmp/region" '
-		/^\.\\" options: end/ { skip = 0 }
+	"$CKPT" doc man "${name#ckpt-}" >"$tmp/options" && "$CKPT" doc commands >"$tmp/commands" || return 1
+	awk -v tmp="$tmp" '
+		/^\.\\" (options|commands): end/ { skip = 0 }
 		!skip { print }
-		/^\.\\" options: begin/ {
+		/^\.\\" (options|commands): begin/ {
 			skip = 1
+			region = tmp "/" substr($2, 1, length($2) - 1)
 			while ((getline line <region) > 0)
 				print line
 		}' "$1"

@@ -100,6 +100,7 @@ level() {
 		command_ zsh zsh
 		command_ jq jq
 		command_ fish fish
+		command_ strace strace
 		jsonschema
 		postgresql
 		if [ "${INTEROP:-1}" != 0 ]; then interop; fi
