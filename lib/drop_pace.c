@@ -164,7 +164,7 @@ static int let_in(struct drop_pace *p, struct edit *e, int64_t until)
 static int64_t next_budget(
 		const struct drop_pace *p, int64_t held, bool others, bool several)
 {
-	double want = (double)p->hold * (several ? 0.6 : others ? 0.85 : 1.0);
+	double want = (double)p->hold * (several ? 0.6 : others ? 0.92 : 1.0);
 	double work = (double)(p->until - p->began) / (double)(held > 0 ? held : 1);
 
 	return (p->budget + (int64_t)(want * work)) / 2;
