@@ -5,11 +5,13 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "files.h"
 #include "sqlite_open.h"
 
 #define OPEN_TRIES 50
+#define TIDY_TRIES 2
 
 struct sqlite_cursor {
 	struct cursor base;
@@ -154,6 +156,34 @@ static void sqlite_done(struct cursor *cursor)
 	free(cur);
 }
 
+/* BEGIN alone takes no lock; the first read does, so that read belongs to opening. */
+static int begin(struct sqlite_conn *c)
+{
+	int rc = sqlite3_exec(c->db, "BEGIN; SELECT count(*) FROM sqlite_master", NULL,
+			NULL, NULL);
+
+	return rc == SQLITE_OK ? 0 : sqlite_fault(c, rc, "cannot read store");
+}
+
+/* Two readers that close at the same moment each take the other for one who stays, and both leave
+ * the empty side files: opened once more they are seen to be nobody's. */
+static void tidy(struct sqlite_conn *c)
+{
+	struct ckpt_error err = { 0 }, *theirs = c->base.err;
+
+	c->base.err = &err;
+	for (int i = 0; i < TIDY_TRIES && sqlite_file_litter(&c->file); i++) {
+		sqlite3_sleep(1 + (int)getpid() % 4);
+		err.code = 0;
+		if (sqlite3_open_v2(c->file.uri, &c->db, c->file.flags, NULL) ==
+						SQLITE_OK &&
+				harden(c) == 0)
+			begin(c);
+		sqlite3_close(c->db);
+	}
+	c->base.err = theirs;
+}
+
 void sqlite_close(struct conn *conn)
 {
 	struct sqlite_conn *c = sqlite_conn_of(conn);
@@ -163,17 +193,10 @@ void sqlite_close(struct conn *conn)
 	for (size_t i = 0; i < SQLITE_IDLE; i++)
 		sqlite3_finalize(c->idle[i]);
 	sqlite3_close(c->db);
+	if (c->db && c->file.how == SQLITE_OWNER)
+		tidy(c);
 	sqlite_file_release(&c->file);
 	free(c);
-}
-
-/* BEGIN alone takes no lock; the first read does, so that read belongs to opening. */
-static int begin(struct sqlite_conn *c)
-{
-	int rc = sqlite3_exec(c->db, "BEGIN; SELECT count(*) FROM sqlite_master", NULL,
-			NULL, NULL);
-
-	return rc == SQLITE_OK ? 0 : sqlite_fault(c, rc, "cannot read store");
 }
 
 /* One try, as things stand at this moment. */

@@ -64,6 +64,13 @@ static struct sqlite_file witnesses(const char *path)
 		.journal = look(path, "-journal") };
 }
 
+bool sqlite_file_litter(const struct sqlite_file *f)
+{
+	struct sqlite_witness wal = look(f->path, "-wal");
+
+	return wal.there && wal.st.st_size == 0;
+}
+
 bool sqlite_file_unchanged(const struct sqlite_file *f)
 {
 	struct sqlite_file now = witnesses(f->path);
