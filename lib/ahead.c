@@ -5,7 +5,6 @@
  * The thread has a connection of its own in the same snapshot, and packs rows into blocks that go
  * round between the two. What it meets at the end, or in place of it, is told behind the last row.
  */
-#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -57,6 +56,18 @@ size_t ahead_threads(struct ckpt_store *store, size_t most)
 		return 1;
 	n = (size_t)CPU_COUNT(&cpus);
 	return n < most ? n : most;
+}
+
+bool ahead_start(pthread_t *out, void *(*run)(void *), void *arg)
+{
+	sigset_t all, before;
+	bool good;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	good = pthread_create(out, NULL, run, arg) == 0;
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return good;
 }
 
 /* ---- the reader ------------------------------------------------------------------------------ */
@@ -202,19 +213,6 @@ static void ahead_done(struct cursor *cur)
 	release(a);
 }
 
-/* A signal is for the thread that can be told to stop. */
-static bool start(struct ahead *a)
-{
-	sigset_t all, before;
-	bool good;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	good = pthread_create(&a->thread, NULL, read_ahead, a) == 0;
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	return good;
-}
-
 int ahead_query(struct cursor **out, struct conn *conn, const struct ahead_want *want)
 {
 	static const struct driver driver = {
@@ -237,7 +235,7 @@ int ahead_query(struct cursor **out, struct conn *conn, const struct ahead_want 
 	if (a->twin &&
 			a->twin->driver->query(&a->inner, a->twin, want->sql, want->args,
 					want->nargs) == 0 &&
-			start(a))
+			ahead_start(&a->thread, read_ahead, a))
 		*out = &a->base;
 	else
 		release(a);

@@ -4,10 +4,15 @@
 #ifndef AHEAD_H
 #define AHEAD_H
 
+#include <pthread.h>
+
 #include "driver.h"
 
 /* How many threads may work on the store at once: 1 where it is too small to be worth one. */
 size_t ahead_threads(struct ckpt_store *, size_t most);
+/* Start a thread that gets no signals: they are for the one that can be told to stop. */
+bool ahead_start(pthread_t *out, void *(*run)(void *), void *arg);
+
 #define AHEAD_CELLS 16
 struct ahead_want {
 	const char *sql;

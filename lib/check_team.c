@@ -6,7 +6,6 @@
  * one thread would have found it. A unit whose turn has not come keeps a little of it, then waits.
  */
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -283,17 +282,6 @@ static bool hire(struct worker *w, struct team *t, bool first)
 	return w->c.judge != NULL;
 }
 
-/* A signal is for the thread that can be told to stop. */
-static void start(struct worker *w)
-{
-	sigset_t all, before;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	w->runs = pthread_create(&w->thread, NULL, run, w) == 0;
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-}
-
 static void dismiss(struct worker *w, struct check *c)
 {
 	if (w->runs)
@@ -319,7 +307,7 @@ static int run_team(struct team *t, struct worker *w, size_t n)
 	int rc;
 
 	for (size_t i = 1; i < n; i++)
-		start(&w[i]);
+		w[i].runs = ahead_start(&w[i].thread, run, &w[i]);
 	rc = work(&w[0]);
 	rc = rc < 0 ? rc : tell(t, t->n);
 	stop_all(t);
