@@ -5,6 +5,7 @@
  * A list of any length is worked on in pieces, from its end. When a transaction may begin, and
  * what is done between two, is the business of drop_pace.c.
  */
+#include "drop_moved.h"
 #include "drop_order.h"
 #include "drop_pace.h"
 #include "failpoint.h"
@@ -175,42 +176,13 @@ static int64_t load(struct drop *d, bool keep)
 
 /* ---- a transaction --------------------------------------------------------------------------- */
 
-/* How the newest checkpoint of a namespace stands to the one that the plan knew; NONE: there is
- * none. A failure is the edit's. */
-enum { NONE = -2 };
-static int compare_newest(struct drop *d, const struct ckpt_key *space,
-		struct ckpt_view planned, bool planned_blob)
-{
-	struct cell args[3], cell[1] = { 0 };
-	struct cursor *cur;
-	bool found, blob;
-	int cmp;
-
-	sql_key_cells(args, space);
-	if (sql_query(&cur, d->e->sql, d->sql[NEWEST].p, args, 2) < 0)
-		return NONE;
-	found = sql_next(cur, cell, 1) > 0;
-	blob = cell[0].kind == CELL_BLOB; /* every BLOB is behind every TEXT */
-	cmp = blob != planned_blob ? (blob ? 1 : -1) : ckpt_view_cmp(cell[0].v, planned);
-	sql_done(cur);
-	return !found ? NONE : cmp < 0 ? -1 : cmp > 0;
-}
-
-/* Whether nobody wrote to the namespace, or to the root on which it hangs, since the plan. */
 static int look_again(struct drop *d, struct drop_space *s)
 {
-	struct ckpt_key root = { .thread = s->s.key.thread,
-		.ns = CKPT_LIT(""),
-		.blob = s->s.key.blob & CKPT_BLOB_THREAD };
-	int cmp = compare_newest(d, &s->s.key, s->s.newest, s->s.newest_blob);
+	int rc = drop_moved(d->e->sql->conn, d->sql[NEWEST].p, &s->s);
 
-	/* of one that goes whole the newest may be gone already */
-	s->moved = s->s.whole || s->s.whole_thread ? cmp > 0 : cmp != 0;
-	if (!s->moved && s->s.root_newest.p)
-		s->moved = compare_newest(d, &root, s->s.root_newest,
-					   s->s.root_newest_blob) > 0;
-	if (d->e->err->code)
-		return d->e->err->code;
+	if (rc < 0)
+		return rc;
+	s->moved = rc > 0;
 	s->seen = true;
 	s->version = d->pace.version;
 	if (s->moved) {

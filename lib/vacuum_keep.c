@@ -2,6 +2,7 @@
  * vacuum_keep.c - which rows of a SQLite store stay when a list of keys goes: both in the order of
  * the key index, side by side. Only indexes are read; what is kept in memory is row numbers.
  */
+#include "drop_moved.h"
 #include "vacuum_rewrite.h"
 
 #define ROWS_MAX ((size_t)2 << 20)
@@ -42,44 +43,16 @@ static int query(struct cursor **out, struct merge *m, const char *sql,
 	return sqlite_driver.query(out, &m->r->copy->base, sql, args, n);
 }
 
-/* How the newest one stands to the planned; NONE: there is none. A failure is the edit's. */
-enum { NONE = -2 };
-static int compare_newest(struct merge *m, const struct ckpt_key *space,
-		struct ckpt_view planned, bool planned_blob)
-{
-	struct cell args[3], cell[1] = { 0 };
-	struct cursor *cur;
-	bool found, blob;
-	int cmp;
-
-	sql_key_cells(args, space);
-	if (query(&cur, m,
-			    "SELECT checkpoint_id FROM old.checkpoints WHERE thread_id = "
-			    "$1 "
-			    "AND checkpoint_ns = $2 ORDER BY checkpoint_id DESC LIMIT 1",
-			    args, 2) < 0)
-		return NONE;
-	found = sqlite_driver.next(cur, cell, 1) > 0;
-	blob = cell[0].kind == CELL_BLOB;
-	cmp = part_cmp(cell[0].v, blob, planned, planned_blob);
-	sqlite_driver.done(cur);
-	return !found ? NONE : cmp < 0 ? -1 : cmp > 0;
-}
-
 /* As a transaction that deletes does. */
 static int look_again(struct merge *m)
 {
-	const struct doomed_space *s = m->item.space;
-	const struct ckpt_key root = { .thread = s->key.thread,
-		.ns = CKPT_LIT(""),
-		.blob = s->key.blob & CKPT_BLOB_THREAD };
-	int cmp = compare_newest(m, &s->key, s->newest, s->newest_blob);
+	int rc = drop_moved(&m->r->copy->base,
+			"SELECT checkpoint_id FROM old.checkpoints WHERE thread_id = $1 "
+			"AND checkpoint_ns = $2 ORDER BY checkpoint_id DESC LIMIT 1",
+			m->item.space);
 
-	m->moved = s->whole || s->whole_thread ? cmp > 0 : cmp != 0;
-	if (!m->moved && s->root_newest.p)
-		m->moved = compare_newest(m, &root, s->root_newest, s->root_newest_blob) >
-		           0;
-	return m->r->e->err->code;
+	m->moved = rc > 0;
+	return rc < 0 ? rc : 0;
 }
 
 static int note_moved(struct rewrite *r, int64_t mark)
