@@ -1,6 +1,7 @@
 /*
  * deed.c - a plan carried out, and its receipt; see deed.h.
  */
+#include <search.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -45,17 +46,36 @@ static void on_progress(void *arg, int64_t done, int64_t all)
 	progress_show(d->progress, d->doing, done, all);
 }
 
-/* Told of each namespace; those of a thread come together, or nearly so. */
+static int by_name(const void *a, const void *b)
+{
+	return ckpt_view_cmp(*(const struct ckpt_view *)a, *(const struct ckpt_view *)b);
+}
+
+/* A view and, behind it, its bytes; NULL: no memory. */
+static struct ckpt_view *keep_name(struct ckpt_view name)
+{
+	struct ckpt_view *v = malloc(sizeof(*v) + name.n + 1);
+
+	if (v) {
+		memcpy(v + 1, name.p, name.n);
+		*v = (struct ckpt_view){ (const char *)(v + 1), name.n };
+	}
+	return v;
+}
+
+/* Told of each namespace, those of a thread in any order; out of memory, it is told twice. */
 static void on_moved(void *arg, const struct ckpt_key *key)
 {
 	struct deed *d = arg;
+	struct ckpt_view *kept = keep_name(key->thread), **at;
 	char name[200];
 
-	if (d->nmoved && ckpt_view_eq(ckpt_buf_view(&d->moved), key->thread))
+	at = kept ? tsearch(kept, &d->moved, by_name) : NULL;
+	if (!at || *at != kept)
+		free(kept);
+	if (at && *at != kept)
 		return;
 	d->nmoved++;
-	d->moved.n = 0;
-	ckpt_buf_add(&d->moved, key->thread.p, key->thread.n);
 	cli_note(d->cli, "thread '%s' was written to in the meantime: left alone",
 			ckpt_show_name(name, key->thread));
 }
@@ -97,7 +117,7 @@ static int carry_out(struct deed *d, const char *name)
 	progress_end(d->progress);
 	d->out->ran = true;
 	d->out->plan.threads_skipped += d->nmoved;
-	ckpt_buf_free(&d->moved);
+	tdestroy(d->moved, free);
 	if (rc == CKPT_EINTERRUPTED)
 		cli_note(d->cli,
 				"deleted %lld of %lld checkpoints; the store is "
@@ -239,7 +259,7 @@ void outcome_line(struct ckpt_buf *to, const struct outcome *o)
 		text_size(to, o->plan.all_bytes);
 	}
 	ckpt_buf_puts(to, "; ");
-	put_count(to, o->plan.threads_emptied, "thread");
+	put_count(to, o->ran ? o->done.threads : o->plan.threads_emptied, "thread");
 	ckpt_buf_puts(to, " emptied");
 	if (o->plan.threads_skipped) {
 		ckpt_buf_puts(to, ", ");
@@ -256,7 +276,8 @@ void outcome_members(struct ckpt_buf *to, const struct outcome *o)
 	text_int_member(to, "writes", o->ran ? o->done.writes : o->plan.writes);
 	text_int_member(to, "blobs", o->ran ? o->done.blobs : o->plan.blobs);
 	text_int_member(to, "bytes", o->plan.bytes);
-	text_int_member(to, "threads_emptied", o->plan.threads_emptied);
+	text_int_member(to, "threads_emptied",
+			o->ran ? o->done.threads : o->plan.threads_emptied);
 	text_int_member(to, "threads_skipped", o->plan.threads_skipped);
 	text_int_member(to, "file_bytes_before", o->before.file);
 	text_int_member(to, "file_bytes_after", o->after.file);

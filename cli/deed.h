@@ -42,9 +42,9 @@ struct deed {
 	bool yes;                  /* --yes was given */
 	bool stdin_taken;          /* stdin is data */
 	int64_t shard, shards;     /* of the plan */
-	/* deed.c's own: threads of which something was left alone, and the last of them */
+	/* deed.c's own: threads of which something was left alone */
 	int64_t nmoved;
-	struct ckpt_buf moved;
+	void *moved;   /* … their names, a tree of tsearch() */
 	bool no_blobs; /* the archive has none that nothing names */
 };
 /* Close the store, ask, run. out->ran: something was begun, and `done` tells how much. */

@@ -26,7 +26,8 @@ struct drop_how {
 };
 struct drop_sum { /* rows that are gone, also after a failure */
 	int64_t checkpoints, writes, blobs;
-	int64_t moved; /* namespaces left out */
+	int64_t threads; /* of which nothing is left */
+	int64_t moved;   /* namespaces left out */
 };
 
 int drop_run(struct edit *, struct doomed *, const struct drop_how *,

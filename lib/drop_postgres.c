@@ -136,6 +136,7 @@ static const char result_blobs[] =
 		"UNION ALL SELECT 'blobs', NULL, NULL FROM gone_blobs "
 		"UNION ALL SELECT 'counted', NULL, NULL FROM gone_blobs "
 		"WHERE substr(version, 33, 1) <> '.' ";
+static const char result_threads[] = "UNION ALL SELECT 'threads', NULL, NULL FROM d ";
 static const char result_end[] = ") r GROUP BY what, t, n";
 /* clang-format on */
 
@@ -184,13 +185,16 @@ static int compose(struct run *r)
 				delete_threads, writes ? delete_threads_writes : "" },
 	};
 	const char *const ends[] = { result, writes ? result_writes : "",
-		blobs ? result_blobs : "", result_end };
+		blobs ? result_blobs : "" };
 
 	for (size_t i = 0; i < WAYS; i++) {
 		for (size_t k = 0; k < PARTS && texts[i][k]; k++)
 			edit_text(&r->sql[i], r->edit, texts[i][k]);
 		for (size_t k = 0; k < sizeof(ends) / sizeof(ends[0]); k++)
 			edit_text(&r->sql[i], r->edit, ends[k]);
+		if (i == THREADS)
+			edit_text(&r->sql[i], r->edit, result_threads);
+		edit_text(&r->sql[i], r->edit, result_end);
 		ckpt_buf_add(&r->sql[i], "", 1);
 	}
 	return r->edit->err->code;
@@ -211,7 +215,7 @@ static void count(struct run *r, const struct cell row[static 4])
 		int64_t *count;
 	} counts[] = { { "checkpoints", &r->gone.checkpoints },
 		{ "writes", &r->gone.writes }, { "blobs", &r->gone.blobs },
-		{ "counted", &r->counted } };
+		{ "threads", &r->gone.threads }, { "counted", &r->counted } };
 
 	for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
 		if (ckpt_view_eq(row[0].v, ckpt_view_of(counts[i].what)))
@@ -342,6 +346,7 @@ static int run_all(struct run *r)
 		r->sum->checkpoints += r->gone.checkpoints;
 		r->sum->writes += r->gone.writes;
 		r->sum->blobs += r->gone.blobs;
+		r->sum->threads += r->gone.threads;
 		r->done += r->batch.items;
 		tell_moved(r);
 		if (r->how->progress &&

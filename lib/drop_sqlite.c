@@ -20,7 +20,7 @@ struct drop {
 	struct drop_sum *sum;
 	struct drop_pace pace;
 	struct arena arena;
-	struct ckpt_buf sql[6];
+	struct ckpt_buf sql[7];
 	struct drop_piece p;
 	size_t cap, spaces_cap;
 	int64_t done;
@@ -30,12 +30,13 @@ struct drop {
 
 /* SQL reads best as it is broken here */
 /* clang-format off */
-enum { NEWEST, ROW, DELETE_CHECKPOINT, DELETE_WRITES, STRAYS, DELETE_STRAYS };
+enum { NEWEST, ROW, LEFT, DELETE_CHECKPOINT, DELETE_WRITES, STRAYS, DELETE_STRAYS };
 static const char *const texts[] = {
 	[NEWEST] = "SELECT checkpoint_id FROM {checkpoints} WHERE thread_id = $1 AND "
 		"checkpoint_ns = $2 ORDER BY checkpoint_id DESC LIMIT 1",
 	[ROW] = "SELECT rowid FROM {checkpoints} WHERE thread_id = $1 AND checkpoint_ns = $2 "
 		"AND checkpoint_id = $3",
+	[LEFT] = "SELECT 1 FROM {checkpoints} WHERE thread_id = $1 LIMIT 1",
 	/* what is there now may be another one: a put of the same key gets a new row */
 	[DELETE_CHECKPOINT] = "DELETE FROM {checkpoints} WHERE rowid = $4 AND +thread_id = $1 "
 		"AND +checkpoint_ns = $2 AND +checkpoint_id = $3",
@@ -231,6 +232,20 @@ static bool goes_on(struct drop *d, size_t next)
 			       pace_may_stretch(&d->pace));
 }
 
+/* Has this statement a row for a thread? */
+static int is_some(struct drop *d, int statement, const struct cell *thread)
+{
+	struct cell row[1];
+	struct cursor *cur;
+	int rc;
+
+	if (sql_query(&cur, d->e->sql, d->sql[statement].p, thread, 1) < 0)
+		return d->e->err->code;
+	rc = sql_next(cur, row, 1);
+	sql_done(cur);
+	return rc;
+}
+
 /* The last of a thread that goes whole takes along the writes of checkpoints that never came: once
  * it is gone nothing but the list would lead to them, and that ends with this process. */
 static int drop_behind(struct drop *d, size_t at, struct drop_sum *batch)
@@ -240,10 +255,14 @@ static int drop_behind(struct drop *d, size_t at, struct drop_sum *batch)
 	struct cell args[3];
 	int n;
 
-	if (!d->e->sql->has_writes || !s->s.whole_thread ||
+	if (!s->s.whole_thread ||
 			(at + 1 < d->p.n && d->p.spaces[v[1].space].thread == s->thread))
 		return 0;
 	sql_key_cells(args, &s->s.key);
+	n = is_some(d, LEFT, args);
+	batch->threads += n == 0;
+	if (n || !d->e->sql->has_writes)
+		return n < 0 ? n : 0;
 	do {
 		n = d->e->sql->conn->driver->exec(
 				d->e->sql->conn, d->sql[DELETE_STRAYS].p, args, 1);
@@ -279,6 +298,7 @@ static int batch(struct drop *d, size_t *at)
 		return d->e->err->code;
 	d->sum->checkpoints += gone.checkpoints;
 	d->sum->writes += gone.writes;
+	d->sum->threads += gone.threads;
 	d->done += (int64_t)(i - *at);
 	*at = i;
 	return pace_between(&d->pace, d->e);
@@ -333,15 +353,11 @@ static int pieces(struct drop *d)
 static int drop_strays(struct drop *d, const struct ckpt_key *key)
 {
 	struct conn *conn = d->e->sql->conn;
-	struct cell args[3], row[1];
-	struct cursor *cur;
+	struct cell args[3];
 	int some, n;
 
 	sql_key_cells(args, key);
-	if (sql_query(&cur, d->e->sql, d->sql[STRAYS].p, args, 1) < 0)
-		return d->e->err->code;
-	some = sql_next(cur, row, 1);
-	sql_done(cur);
+	some = is_some(d, STRAYS, args);
 	while (some > 0) {
 		int64_t gone = 0;
 

@@ -97,6 +97,7 @@ static int drop(struct ckpt_prune *p, struct edit *e, struct run *r,
 	out->checkpoints = sum.checkpoints;
 	out->writes = sum.writes;
 	out->blobs = sum.blobs;
+	out->threads = sum.threads;
 	out->moved = sum.moved;
 	return rc < 0 ? rc : 0;
 }

@@ -234,25 +234,36 @@ static void release(struct rewrite *r)
 	free(r->goes);
 }
 
-/* Namespaces that were left alone, each told once. */
+/* Namespaces that were left alone, each told once; and how many threads are gone. */
 static int tell_moved(struct rewrite *r)
 {
 	struct doomed_item item;
 	int64_t last = -1;
+	uint64_t thread = 0;
+	bool gone = false;
 	size_t next = 0;
 	int rc = doomed_rewind(r->list);
 
-	while (rc >= 0 && next < r->nmoved && (rc = doomed_next(r->list, &item)) > 0) {
+	while (rc >= 0 && (rc = doomed_next(r->list, &item)) > 0) {
 		int64_t mark = doomed_here(r->list).space;
 
-		if (mark != last && mark == r->moved[next]) {
-			next++;
-			r->sum->moved++;
-			if (r->how->moved)
-				r->how->moved(r->how->arg, &item.space->key);
+		if (mark == last)
+			continue;
+		if (last < 0 || ckpt_hash(item.key.thread) != thread) {
+			r->sum->threads += gone;
+			gone = item.space->whole_thread;
+			thread = ckpt_hash(item.key.thread);
 		}
 		last = mark;
+		if (next == r->nmoved || mark != r->moved[next])
+			continue;
+		next++;
+		gone = false;
+		r->sum->moved++;
+		if (r->how->moved)
+			r->how->moved(r->how->arg, &item.space->key);
 	}
+	r->sum->threads += gone;
 	return rc < 0 ? rc : 1;
 }
 

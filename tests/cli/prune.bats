@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # ckpt prune: what stays and why, every option and refusal, plans, the question. Archives:
-# prune_archive.bats.
+# prune_archive.bats; --vacuum: vacuum.bats.
 # PostgreSQL: tests/pg/prune.bats. Whether what stays loads with the real library: tests/interop.
 
 # shellcheck disable=SC2016,SC2030,SC2031,SC2154  # subshells of bats; status, stdout, stderr
@@ -437,22 +437,7 @@ values() {
 	is "$(all | wc -l)" 74
 }
 
-# ---- room, and who else is there -------------------------------------------------------------------------
-
-@test "--vacuum gives room back, also alone" {
-	local before
-	before=$(stat -c %s "$db")
-	apart ckpt prune --keep-last 1 --vacuum=full --yes --json
-	is "$status $stderr" "0 "
-	data 'd["summary"]["file_bytes_before"] > 2 * d["summary"]["file_bytes_after"]' true
-	[ "$(stat -c %s "$db")" -lt "$before" ]
-	ckpt check >/dev/null
-	use py-basic
-	ckpt prune --keep-last 1 --yes -q >/dev/null
-	apart ckpt prune --vacuum=full -q
-	is "$status" 0
-	[ "$(stat -c %s "$db")" -lt "$before" ]
-}
+# ---- who else is there -------------------------------------------------------------------------
 
 @test "a dry run leaves the file and its folder as they are" {
 	local before

@@ -11,6 +11,7 @@ import json
 import os
 import pathlib
 import random
+import re
 import shutil
 import signal
 import sqlite3
@@ -231,6 +232,7 @@ def moved(t, folder, words, hangs):
     of those, nor what hangs on it, loses anything more."""
     path = folder / "moved.db"
     make(path, 5, 8, 40)
+    threads = {x[2] for x in rows(path)}
     run = prune(path, words, "prune.sqlite_commit.after:1:stop")
     os.waitid(os.P_PID, run.pid, os.WSTOPPED)
     with contextlib.closing(sqlite3.connect(path, timeout=20)) as db:
@@ -244,8 +246,13 @@ def moved(t, folder, words, hangs):
     after = rows(path)
     t.add("left alone", len(before))
     wrong = difference({x for x in after if hangs(x[3])}, before)
-    if wrong or code or not before or "'t3' was written to" not in err:
+    gone = len(threads - {x[2] for x in after})  # which go first is a matter of chance
+    if wrong or code or not before or " was written to" not in err:
         t.fail("exit %d: %s" % (code, err[-200:]), wrong)
+    alone = len(set(re.findall("thread '(t[0-9])' was written to", err)))
+    if "; %d thread%s emptied, %d active thread%s left alone" % (
+            gone, "s" * (gone != 1), alone, "s" * (alone != 1)) not in err:
+        t.fail("%d threads are gone, %d left alone" % (gone, alone), err[-200:])
 
 
 def moved_calls(t, folder):
