@@ -231,8 +231,9 @@ struct ckpt_pick {
 	bool bare; /* STORED, WRITE_ROWS and BLOB_ROWS with VALUES: only what takes room is wanted.
 	              Keys, parents, times, tasks, skeletons and versions may be left out, but not
 	              channels, nor sizes: those of the values as they were stored */
-	bool writes;    /* pending writes too; their bodies only with VALUES */
-	bool sizes;     /* sizes too; PostgreSQL has to unpack rows for them */
+	bool writes; /* pending writes too; their bodies only with VALUES */
+	bool sizes;  /* sizes too; PostgreSQL has to unpack rows for them */
+	bool stored_sizes; /* … of jsonb as the server keeps it, perhaps compressed, which it has not */
 	bool own_sizes; /* … but not of blobs, which have to be looked for in all rows */
 	bool terse; /* LINKS: of writes and BLOB_ROWS only what there is and how large. Types, paths,
 	               indexes and the order of writes may be left out; blobs of a namespace come in

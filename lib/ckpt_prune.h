@@ -83,6 +83,9 @@ struct ckpt_prune_scope {
 	   threads go whole, one that has a selected checkpoint is selected. */
 	unsigned (*look)(void *arg, const struct ckpt_checkpoint *);
 	bool meta;
+	/* Bytes of jsonb are those of its text, for which PostgreSQL has to unpack all of it, and
+	   which takes longer than all else of a plan; else as the server keeps it. */
+	bool unpacked;
 	bool keeps;  /* what stays of the selection is noted, too: ckpt_prune_kept */
 	bool totals; /* count what the store has outside of `threads`, too */
 	/* Told thread by thread, in the order of keys; < 0 ends the planning. Or NULL. */

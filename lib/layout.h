@@ -45,6 +45,9 @@ struct layout {
 			blobs; /* blobs.name NULL: values are inline */
 	const char *key[3];    /* thread, ns, id: for bounds and order */
 	const char *cols[CHECKPOINT_COLS];
+	/* Sizes that need no row unpacked, in place of COL_SIZE and COL_META_SIZE. NULL: those do
+	   not, either. */
+	const char *stored_size, *stored_meta_size;
 	const char *write_key[3];
 	const char *write_cols[WRITE_COLS];
 	const char *blob_cols[BLOB_COLS]; /* where there are blobs */

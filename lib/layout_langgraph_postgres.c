@@ -22,6 +22,9 @@
 	[COL_TYPE] = "type", [COL_SIZE] = "octet_length(checkpoint::text)", \
 	[COL_META_SIZE] = "octet_length(metadata::text)", [COL_META] = "metadata", \
 	[COL_BODY] = "checkpoint"
+#define STORED_SIZES \
+	.stored_size = "pg_column_size(checkpoint)", \
+	.stored_meta_size = "pg_column_size(metadata)"
 
 #define WRITES_TABLE \
 	{ \
@@ -107,6 +110,7 @@ const struct layout layout_langgraph_postgres = {
 		[COL_PARENT] = "parent_checkpoint_id",
 		ROW_COLUMNS,
 	},
+	STORED_SIZES,
 	.write_key = { "thread_id", "checkpoint_ns", "checkpoint_id" },
 	.write_cols = WRITE_COLUMNS,
 	.blob_cols = BLOB_COLUMNS("version"),
@@ -184,6 +188,7 @@ const struct layout layout_shallow = {
 		[COL_PARENT] = "NULL::text",
 		ROW_COLUMNS,
 	},
+	STORED_SIZES,
 	.write_key = { "thread_id", "checkpoint_ns", "checkpoint_id" },
 	.write_cols = WRITE_COLUMNS,
 	.blob_cols = BLOB_COLUMNS("NULL::text"),

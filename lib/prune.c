@@ -304,6 +304,7 @@ static int scan_threads(struct walk *w, const struct ckpt_key *key)
 	struct ckpt_pick pick = { .depth = p->scope->meta ? CKPT_META : CKPT_LINKS,
 		.writes = true,
 		.sizes = true,
+		.stored_sizes = !p->scope->unpacked,
 		.own_sizes = !p->scope->item,
 		.terse = true,
 		.locate = true };

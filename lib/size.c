@@ -266,6 +266,7 @@ static int find_candidates(struct ckpt_size *s, struct ckpt_policy *policy)
 {
 	const struct ckpt_prune_scope scope = { .thread = on_candidate_thread,
 		.item = on_candidate,
+		.unpacked = true,
 		.progress = on_read,
 		.to = s,
 		.arg = s };
@@ -319,6 +320,7 @@ static int plan_cut(struct ckpt_prune **out, struct ckpt_size *s,
 		.look = on_look,
 		.space = on_space,
 		.item = told->item ? on_item : NULL,
+		.unpacked = true,
 		.progress = on_read,
 		.to = s,
 		.arg = s };

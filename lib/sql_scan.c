@@ -83,9 +83,13 @@ static void add_spans(struct ckpt_buf *b, const struct sql_scan *s,
 static const char *col_of(
 		const struct sql_scan *s, const struct sql_store *store, size_t i)
 {
+	const struct layout *l = store->layout;
+	const char *stored = i == COL_SIZE ? l->stored_size : l->stored_meta_size;
 	bool size = i == COL_SIZE || i == COL_META_SIZE;
 	bool cheap = !store->dialect->sizes_unpack && s->pick.depth < CKPT_VALUES;
 
+	if (size && stored && s->pick.stored_sizes)
+		return stored;
 	return size && !cheap && !s->pick.sizes && !s->pick.bare ? "0" : store->cols[i];
 }
 

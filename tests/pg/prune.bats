@@ -157,6 +157,22 @@ strays() {
 	same code "$status" 7
 }
 
+@test "bytes are those of rows as they lie: a plan unpacks no payload" {
+	local want
+	sql -c "UPDATE checkpoints SET checkpoint = jsonb_set(checkpoint, '{channel_values,long}',
+		to_jsonb(repeat('compressed ', 20000))) WHERE thread_id = 'chat-1'"
+	want=$(sql -c "SELECT sum(n) FROM (SELECT pg_column_size(checkpoint) + pg_column_size(metadata)
+			FROM checkpoints WHERE thread_id = 'chat-1'
+		UNION ALL SELECT octet_length(blob) FROM checkpoint_writes WHERE thread_id = 'chat-1'
+		UNION ALL SELECT octet_length(blob) FROM checkpoint_blobs WHERE thread_id = 'chat-1') r(n)")
+	prune --delete-threads --thread chat-1 --dry-run --json -vv
+	data 'd["summary"]["bytes"]' "$want"
+	has "$stderr" pg_column_size
+	[[ $stderr != *'checkpoint::text'* ]]
+	prune --delete-threads --thread chat-1 --yes --json
+	data 'd["summary"]["bytes"]' "$want"
+}
+
 @test "whole threads: what no checkpoint names is counted, once, by the dry run as by the run" {
 	local options said
 	for options in '' --orphans --list; do
