@@ -30,7 +30,8 @@ enum { /* flags of a record */
 enum { /* … of a namespace alone: the second byte */
 	CHAINS = 1,
 	BLOB_CALLER = 2,
-	BLOB_ROOT = 4
+	BLOB_ROOT = 4,
+	ENDS = 8
 };
 #define SPACE_VIEWS 5
 
@@ -155,7 +156,7 @@ int doomed_space(struct doomed *d, const struct doomed_space *s)
 	            (s->key.blob & CKPT_BLOB_THREAD ? BLOB_THREAD : 0) |
 	            (s->key.blob & CKPT_BLOB_NS ? BLOB_NS : 0);
 	int more = (s->chains ? CHAINS : 0) | (s->caller_blob ? BLOB_CALLER : 0) |
-	           (s->root_newest_blob ? BLOB_ROOT : 0);
+	           (s->root_newest_blob ? BLOB_ROOT : 0) | (s->ends_thread ? ENDS : 0);
 	const uint8_t bytes[2] = { (uint8_t)flags, (uint8_t)more };
 	const struct ckpt_view v[SPACE_VIEWS] = { s->key.thread, s->key.ns, s->newest,
 		s->caller, s->root_newest };
@@ -296,6 +297,7 @@ static int read_space(struct doomed *d, uint8_t flags)
 		.newest = v[2],
 		.newest_blob = flags & BLOB,
 		.whole = flags & WHOLE,
+		.ends_thread = more & ENDS,
 		.whole_thread = flags & WHOLE_THREAD,
 		.count = (int64_t)count,
 		.chains = more & CHAINS,

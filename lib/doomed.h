@@ -13,9 +13,10 @@ struct doomed_space {            /* a namespace, told once before its ids */
 	struct ckpt_view newest; /* id of the newest checkpoint when it was planned */
 	bool newest_blob;        /* … which is kept as BLOB */
 	bool whole;              /* all of its checkpoints are dropped */
-	bool whole_thread; /* of the thread nothing stays: it goes with all it has */
-	int64_t count;     /* of checkpoints it had when it was planned */
-	bool chains;       /* a checkpoint may need its parents: children must go first */
+	bool ends_thread;        /* of the thread no checkpoint stays … */
+	bool whole_thread;       /* … and it goes with all it has */
+	int64_t count;           /* of checkpoints it had when it was planned */
+	bool chains; /* a checkpoint may need its parents: children must go first */
 	struct ckpt_view
 			caller; /* of a subgraph call: the root checkpoint that it follows */
 	bool caller_blob;

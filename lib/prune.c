@@ -111,6 +111,13 @@ static void note_root(const struct thread *t, const struct plan_space *s,
 	}
 }
 
+/* Whoever asks for threads gets all they have; where only their checkpoints were chosen, what belongs
+ * to none stays. */
+bool prune_goes_whole(const struct ckpt_prune *p)
+{
+	return p->t.plan.emptied && (p->policy.whole || p->policy.lose_newest);
+}
+
 /* A namespace into the lists of what goes and what stays. */
 static int note_space(struct ckpt_prune *p, size_t at, const struct ckpt_prune_space *sum)
 {
@@ -121,7 +128,8 @@ static int note_space(struct ckpt_prune *p, size_t at, const struct ckpt_prune_s
 		.newest_blob = t->facts[s->newest].blob,
 		.whole = sum->drop == (int64_t)s->count,
 		.count = (int64_t)s->count,
-		.whole_thread = t->plan.emptied,
+		.ends_thread = t->plan.emptied,
+		.whole_thread = prune_goes_whole(p),
 		.chains = prune_chains(p, at) };
 	int rc;
 
@@ -426,7 +434,8 @@ int ckpt_prune_plan(struct ckpt_prune **out, struct ckpt_store *store,
 	if (rc >= 0 && scope->keeps)
 		rc = doomed_new(&p->kept, p->err);
 	rc = rc < 0 ? rc : plan_all(p);
-	if (rc >= 0 && (policy->orphans || policy->whole))
+	if (rc >= 0 && (policy->orphans || policy->whole ||
+				       (policy->lose_newest && p->sum.threads_emptied)))
 		rc = prune_strays(p);
 	put_id(p);
 	p->sum.now = p->policy.now;
@@ -452,7 +461,7 @@ void ckpt_prune_free(struct ckpt_prune *p)
 	doomed_free(p->stray_writes);
 	doomed_free(p->stray_blobs);
 	doomed_free(p->left_writes);
-	for (size_t i = 0; i < 4; i++)
+	for (size_t i = 0; i < sizeof(p->lists) / sizeof(p->lists[0]); i++)
 		prune_list_free(p->lists[i]);
 	ckpt_buf_free(&p->key);
 	free(p);

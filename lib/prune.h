@@ -146,6 +146,9 @@ void prune_count_blobs(struct ckpt_prune *);
 /* And: may what goes of this namespace load from its parents? */
 bool prune_chains(const struct ckpt_prune *, size_t space);
 
+/* Does the thread at hand go with all it has, once its plan is closed? */
+bool prune_goes_whole(const struct ckpt_prune *);
+
 /* prune_list.c */
 int prune_hash(struct ckpt_prune *, char tag, const struct ckpt_key *);
 int prune_key_cmp(

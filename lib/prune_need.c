@@ -489,7 +489,7 @@ void prune_count_blobs(struct ckpt_prune *p)
 				b->space < t->plan.nspaces ? &t->spaces[b->space] : NULL;
 
 		/* a whole thread takes along those of namespaces without checkpoints */
-		if (!s && t->plan.emptied)
+		if (!s && prune_goes_whole(p))
 			s = &t->spaces[0];
 		if (!s || !s->loses || (s->keeps && hashes_have(&s->live, b->name)))
 			continue;

@@ -82,7 +82,7 @@ static int turn(struct stray *s, const struct ckpt_key *key)
 	s->nheads = 0;
 	s->quiet = true;
 	s->emptied = false;
-	if (p->policy.whole) {
+	if (p->policy.whole || p->policy.lose_newest) {
 		int gone = prune_empties(p, key);
 
 		if (gone < 0)

@@ -99,6 +99,21 @@ answer() { python3 "$BATS_TEST_DIRNAME/answer.py" "$@"; }
 		CAST(thread_id AS TEXT) = 'copied'")" "0 0"
 }
 
+@test "runs: of a thread that ends with them goes what the dry run told" {
+	local want
+	sqlite3 "$db" "UPDATE checkpoints SET metadata = CAST(json_set(metadata, '\$.run_id', 'last') AS BLOB)
+			WHERE thread_id = 'finished';
+		INSERT INTO writes (thread_id, checkpoint_id, task_id, idx, channel)
+			VALUES ('finished', 'stray', 't', 0, 'c')"
+	want=$(count finished)
+	for more in --dry-run --yes; do
+		apart ckpt delete --run-id last $more --json
+		data '"%(checkpoints)d %(writes)d" % d["summary"]' "$want"
+		data 'd["summary"]["threads"]' 1
+	done
+	is "$(count finished)" "0 0"
+}
+
 @test "runs: their checkpoints go in all namespaces, what others need stays and is told" {
 	use py-delta
 	# of each thread and namespace the newest is of a run of its own

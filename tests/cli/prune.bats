@@ -308,6 +308,24 @@ values() {
 	data 'd["summary"]["writes"]' 0
 }
 
+@test "--orphans: of a thread that ends with it goes what was planned, and nothing more" {
+	local gone planned
+	use py-subgraph
+	sqlite3 "$store" "DELETE FROM checkpoints WHERE thread_id = 'nested' AND checkpoint_ns = '';
+		DELETE FROM writes WHERE thread_id = 'nested' AND checkpoint_ns = '';
+		INSERT INTO writes (thread_id, checkpoint_ns, checkpoint_id, task_id, idx, channel) SELECT
+			thread_id, checkpoint_ns, 'ffffffff-ffff-6fff-8000-000000000000', 'ahead', 0, 'c'
+			FROM checkpoints WHERE thread_id = 'nested' LIMIT 1"
+	apart ckpt prune -s "$store" --orphans -n --json
+	planned=$(jq -c .summary <<<"$stdout")
+	is "$(jq .threads_emptied <<<"$planned")" 1
+	gone=$(sqlite3 "$store" "SELECT count(*) FROM writes")
+	apart ckpt prune -s "$store" --orphans --archive all.jsonl --yes --json
+	is "$status $(jq -c .summary <<<"$stdout")" "0 $planned"
+	is "$((gone - $(sqlite3 "$store" "SELECT count(*) FROM writes")))" "$(jq .writes <<<"$planned")"
+	is "$(sqlite3 "$store" "SELECT group_concat(task_id) FROM writes WHERE thread_id = 'nested'")" ahead
+}
+
 # ---- refusals ------------------------------------------------------------------------------------------
 
 @test "--orphans: a namespace whose metadata names no caller is none" {

@@ -148,6 +148,29 @@ strays() {
 	data 'd["summary"]["writes"], d["summary"]["blobs"]' '[0, 0]'
 }
 
+@test "orphans: of a thread that ends with its last namespace goes what was planned, and nothing more" {
+	local planned
+	database py-subgraph
+	sql -c "DELETE FROM checkpoints WHERE thread_id = 'nested' AND checkpoint_ns = ''" \
+		-c "DELETE FROM checkpoint_writes WHERE thread_id = 'nested' AND checkpoint_ns = ''" \
+		-c "DELETE FROM checkpoint_blobs WHERE thread_id = 'nested' AND checkpoint_ns = ''" \
+		-c "INSERT INTO checkpoint_blobs VALUES ('nested', 'ahead:1', 'c', '1', 'bytes', 'abc')" \
+		-c "INSERT INTO checkpoint_writes (thread_id, checkpoint_ns, checkpoint_id, task_id, idx,
+			channel, type, blob) SELECT thread_id, checkpoint_ns,
+			'ffffffff-ffff-6fff-8000-000000000000', 'ahead', 0, 'c', 'bytes', 'a'
+			FROM checkpoints WHERE thread_id = 'nested' LIMIT 1"
+	prune --orphans --dry-run --json
+	planned=$(jq -c '.summary | [.checkpoints, .writes, .blobs, .bytes, .threads_emptied]' <<<"$stdout")
+	has "$planned" ",1]"
+	prune --orphans --archive all.jsonl --yes --json
+	same code "$status" 0
+	same sums "$(jq -c '.summary | [.checkpoints, .writes, .blobs, .bytes, .threads_emptied]' \
+		<<<"$stdout")" "$planned"
+	same "of it" "$(count "checkpoints WHERE thread_id = 'nested'")" 0
+	same "what may still get a checkpoint" "$(count "checkpoint_writes WHERE task_id = 'ahead'") $(
+		count "checkpoint_blobs WHERE checkpoint_ns = 'ahead:1'")" "1 1"
+}
+
 @test "whole threads go with every row they have" {
 	prune --delete-threads --thread chat-1 --thread chat-2 --yes --json
 	works
