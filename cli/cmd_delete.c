@@ -61,7 +61,7 @@ static struct ckpt_view *views(const struct opt_list *list)
 	return v;
 }
 
-static int put_answer(struct delete_run *d, const struct ckpt_receipt *rows)
+static int put_answer(struct delete_run *d, const struct ckpt_deleted *gone)
 {
 	struct ckpt_buf members = { 0 }, line = { 0 };
 	bool whole = d->o->threads.n > 0;
@@ -69,12 +69,16 @@ static int put_answer(struct delete_run *d, const struct ckpt_receipt *rows)
 
 	ckpt_buf_addf(&members,
 			",\"threads\":%" PRId64 ",\"kept\":%" PRId64 ",\"dry_run\":%s",
-			d->sum.threads, d->sum.kept, d->o->dry_run ? "true" : "false");
+			gone->threads, d->sum.kept, d->o->dry_run ? "true" : "false");
 	ckpt_buf_puts(&line, d->o->dry_run ? "would delete " : "deleted ");
-	receipt_text(&line, rows);
-	if (whole) {
+	receipt_text(&line, &gone->rows);
+	if (whole && gone->threads == d->sum.threads) {
 		ckpt_buf_puts(&line, " of ");
+		receipt_count(&line, gone->threads, "thread");
+	} else if (whole) { /* it ended early */
+		ckpt_buf_addf(&line, "; %" PRId64 " of ", gone->threads);
 		receipt_count(&line, d->sum.threads, "thread");
+		ckpt_buf_puts(&line, gone->threads == 1 ? " is gone" : " are gone");
 	}
 	if (d->sum.kept) {
 		ckpt_buf_puts(&line, "; kept ");
@@ -83,7 +87,7 @@ static int put_answer(struct delete_run *d, const struct ckpt_receipt *rows)
 	}
 	rc = members.failed || line.failed
 	                     ? ckpt_fail(&d->cli->err, CKPT_ENOMEM, "out of memory")
-	                     : receipt_put(d->cli, rows, members.p, line.p);
+	                     : receipt_put(d->cli, &gone->rows, members.p, line.p);
 	ckpt_buf_free(&members);
 	ckpt_buf_free(&line);
 	return rc;
@@ -129,7 +133,7 @@ static int delete_now(struct delete_run *d)
 		.progress = on_progress,
 		.arg = d,
 	};
-	struct ckpt_receipt gone;
+	struct ckpt_deleted gone;
 	struct ckpt_config config;
 	int rc = cli_store_close(cli);
 
@@ -143,7 +147,7 @@ static int delete_now(struct delete_run *d)
 	progress_start(&d->progress, cli, d->o->progress);
 	rc = ckpt_delete_run(d->plan, receipt_store(cli), &config, &how, &gone);
 	progress_end(&d->progress);
-	if (rc < 0 && !gone.checkpoints && !gone.writes && !gone.blobs)
+	if (rc < 0 && !gone.rows.checkpoints && !gone.rows.writes && !gone.rows.blobs)
 		out_discard(cli);
 	else /* what is gone is told, also where not all of it went well */
 		put_answer(d, &gone);
@@ -179,7 +183,9 @@ static int run(struct cli *cli)
 		rc = receipt_begin(cli, "delete");
 	}
 	if (rc >= 0)
-		rc = d.o->dry_run ? put_answer(&d, &d.sum.rows) : delete_now(&d);
+		rc = d.o->dry_run ? put_answer(&d, &(struct ckpt_deleted){ d.sum.rows,
+								   d.sum.threads })
+		                  : delete_now(&d);
 	ckpt_delete_free(d.plan);
 	free(threads);
 	free(runs);

@@ -204,6 +204,16 @@ static int make_plan(struct enforce *e)
 	return size_report_sum(&e->report, &e->sum) < 0 ? e->cli->err.code : rc;
 }
 
+/* A file has more in it than live bytes: that it fits was a guess, until it was vacuumed. */
+static bool stays_too_large(const struct enforce *e)
+{
+	const struct ckpt_space *s = &e->out.after;
+
+	return e->limits.file && e->o->deed.vacuum && e->out.ran &&
+	       s->file != CKPT_UNKNOWN && s->reclaimable != CKPT_UNKNOWN &&
+	       s->file - s->reclaimable > e->o->max_size;
+}
+
 static void give_advice(struct enforce *e)
 {
 	if (e->sum.large_checkpoints)
@@ -222,6 +232,9 @@ static void give_advice(struct enforce *e)
 		cli_note(e->cli, "the limit may not be reached: what was written to in "
 				 "the "
 				 "meantime was left alone; run the same again");
+	else if (stays_too_large(e))
+		cli_note(e->cli, "the file is above the limit still, as live bytes are "
+				 "not all it has: the same again deletes more");
 }
 
 static int carry_out(struct enforce *e)
@@ -244,7 +257,7 @@ static int carry_out(struct enforce *e)
 /* What is still too large once all is done: 3, if it should have gone; 1, if only told. */
 static int verdict(const struct enforce *e)
 {
-	if (e->plan && (!e->sum.reached || e->out.done.moved))
+	if (e->plan && (!e->sum.reached || e->out.done.moved || stays_too_large(e)))
 		return 3;
 	return e->sum.large_checkpoints || (e->o->check && is_over(e)) ? 1 : 0;
 }

@@ -254,6 +254,8 @@ static int carry_out(struct prune *p)
 		.hint = "add --yes (and, for unattended runs, --max-delete 20%)",
 		.o = &p->o->deed,
 		.yes = p->o->yes,
+		.expected = p->o->expect,
+		.named = p->select.literal,
 		.stdin_taken = p->o->select.taken,
 		.shard = p->scope.shard,
 		.shards = p->scope.shards };

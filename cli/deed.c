@@ -2,6 +2,7 @@
  * deed.c - a plan carried out, and its receipt; see deed.h.
  */
 #include <search.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -97,10 +98,34 @@ static void measure(struct deed *d, const char *name)
 	ckpt_store_close(store);
 }
 
-static int carry_out(struct deed *d, const char *name)
+/* The same words do not always lead to the rest. */
+static void tell_interrupted(const struct deed *d)
+{
+	const struct ckpt_prune_done *done = &d->out->done;
+	char again[100] = "run the same command again to finish";
+
+	if ((d->named || d->expected) && d->o && d->o->vacuum && outcome_whole(d->out))
+		snprintf(again, sizeof(again),
+				"only room is left to give back: ckpt prune --vacuum%s%s",
+				*d->o->vacuum ? "=" : "", d->o->vacuum);
+	else if (d->named && done->threads)
+		snprintf(again, sizeof(again),
+				"%lld of the threads %s gone: name the others to finish",
+				(long long)done->threads,
+				done->threads == 1 ? "is" : "are");
+	else if (d->expected)
+		snprintf(again, sizeof(again),
+				"the same without --expect-plan finishes it");
+	cli_note(d->cli, "deleted %lld of %lld checkpoints; the store is consistent; %s",
+			(long long)done->checkpoints, (long long)d->out->plan.checkpoints,
+			again);
+}
+
+static struct ckpt_prune_how how_of(struct deed *d)
 {
 	const char *vacuum = d->o ? d->o->vacuum : NULL;
-	const struct ckpt_prune_how how = { .shard = d->shard,
+
+	return (struct ckpt_prune_how){ .shard = d->shard,
 		.shards = d->shards,
 		.archived = d->no_blobs,
 		.vacuum = !vacuum   ? CKPT_VACUUM_NONE
@@ -109,6 +134,11 @@ static int carry_out(struct deed *d, const char *name)
 		.progress = on_progress,
 		.moved = on_moved,
 		.arg = d };
+}
+
+static int carry_out(struct deed *d, const char *name)
+{
+	const struct ckpt_prune_how how = how_of(d);
 	struct ckpt_config config;
 	int rc;
 
@@ -119,11 +149,7 @@ static int carry_out(struct deed *d, const char *name)
 	d->out->plan.threads_skipped += d->nmoved;
 	tdestroy(d->moved, free);
 	if (rc == CKPT_EINTERRUPTED)
-		cli_note(d->cli,
-				"deleted %lld of %lld checkpoints; the store is "
-				"consistent; run the same command again to finish",
-				(long long)d->out->done.checkpoints,
-				(long long)d->out->plan.checkpoints);
+		tell_interrupted(d);
 	if (*d->out->done.vacuum_why)
 		cli_note(d->cli, "vacuum: %s", d->out->done.vacuum_why);
 	else if (*d->out->done.vacuum_how && d->cli->g.verbose)
@@ -145,17 +171,21 @@ static void on_archive(void *arg, const char *phase, int64_t done, int64_t all)
 static int archive(struct deed *d, const char *name)
 {
 	const struct ckpt_archive_how how = { .progress = on_archive, .arg = d };
+	const struct ckpt_prune_how run = how_of(d);
 	const char *file = d->o->archive;
 	struct ckpt_archive_sum sum;
 	struct ckpt_config config;
 	struct ckpt_store *store;
 	struct ckpt_buf shown = { 0 };
 	mode_t mask;
-	int rc = cli_store_open(&store, d->cli, name);
+	int rc;
 
+	/* nothing is to be written for a run that will be refused */
+	cli_config(d->cli, &config);
+	rc = ckpt_prune_check(name, &config, &run, &d->cli->err);
+	rc = rc < 0 ? rc : cli_store_open(&store, d->cli, name);
 	if (rc < 0)
 		return rc;
-	cli_config(d->cli, &config);
 	/* what states hold is for nobody else to read */
 	mask = umask(077);
 	rc = ckpt_prune_archive(d->plan, store, file, &config, &how, &sum);
@@ -233,10 +263,27 @@ static void put_room(struct ckpt_buf *to, const struct outcome *o)
 		return;
 	ckpt_buf_puts(to, " (file ");
 	text_size(to, o->ran ? o->after.file : o->before.file);
-	ckpt_buf_puts(to, o->ran ? ": --vacuum gives back about "
-				 : ": with --vacuum it shrinks by about ");
+	ckpt_buf_puts(to, o->ran ? ": --vacuum=full gives back about "
+				 : ": with --vacuum=full it shrinks by about ");
 	text_size(to, unused);
 	ckpt_buf_puts(to, ")");
+}
+
+/* Of a part the bytes are not known. */
+bool outcome_whole(const struct outcome *o)
+{
+	return !o->ran || (o->done.checkpoints == o->plan.checkpoints &&
+					  o->done.writes == o->plan.writes &&
+					  o->done.blobs == o->plan.blobs);
+}
+
+static int64_t bytes_of(const struct outcome *o)
+{
+	const struct ckpt_prune_done *done = &o->done;
+
+	if (outcome_whole(o))
+		return o->plan.bytes;
+	return done->checkpoints || done->writes || done->blobs ? CKPT_UNKNOWN : 0;
 }
 
 void outcome_line(struct ckpt_buf *to, const struct outcome *o)
@@ -252,7 +299,7 @@ void outcome_line(struct ckpt_buf *to, const struct outcome *o)
 		ckpt_buf_puts(to, ", ");
 		put_count(to, blobs, "blob");
 	}
-	if (!o->ran || checkpoints == o->plan.checkpoints) {
+	if (outcome_whole(o)) {
 		ckpt_buf_puts(to, ": ");
 		text_size(to, o->plan.bytes);
 		ckpt_buf_puts(to, " of ");
@@ -275,7 +322,7 @@ void outcome_members(struct ckpt_buf *to, const struct outcome *o)
 			o->ran ? o->done.checkpoints : o->plan.checkpoints);
 	text_int_member(to, "writes", o->ran ? o->done.writes : o->plan.writes);
 	text_int_member(to, "blobs", o->ran ? o->done.blobs : o->plan.blobs);
-	text_int_member(to, "bytes", o->plan.bytes);
+	text_int_member(to, "bytes", bytes_of(o));
 	text_int_member(to, "threads_emptied",
 			o->ran ? o->done.threads : o->plan.threads_emptied);
 	text_int_member(to, "threads_skipped", o->plan.threads_skipped);

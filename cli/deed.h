@@ -42,6 +42,8 @@ struct deed {
 	bool yes;                  /* --yes was given */
 	bool stdin_taken;          /* stdin is data */
 	int64_t shard, shards;     /* of the plan */
+	bool expected;             /* --expect-plan: the same again is another plan */
+	bool named; /* by threads, which are not found once they are gone */
 	/* deed.c's own: threads of which something was left alone */
 	int64_t nmoved;
 	void *moved;   /* … their names, a tree of tsearch() */
@@ -50,6 +52,8 @@ struct deed {
 /* Close the store, ask, run. out->ran: something was begun, and `done` tells how much. */
 int deed_do(struct deed *);
 
+/* Was all of the plan done, and is so all true that the plan says of it? */
+bool outcome_whole(const struct outcome *);
 /* Members of a summary, without braces; and the line that people read. */
 void outcome_members(struct ckpt_buf *to, const struct outcome *);
 void outcome_line(struct ckpt_buf *to, const struct outcome *);

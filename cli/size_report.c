@@ -298,9 +298,11 @@ static int tell_outcome(struct size_report *r, const struct ckpt_size_sum *s,
 {
 	r->text.n = 0;
 	outcome_line(&r->text, o);
-	ckpt_buf_puts(&r->text, "; ");
-	text_size(&r->text, s->left);
-	ckpt_buf_puts(&r->text, " live");
+	if (outcome_whole(o)) {
+		ckpt_buf_puts(&r->text, "; ");
+		text_size(&r->text, s->left);
+		ckpt_buf_puts(&r->text, " live");
+	}
 	return put_text(r);
 }
 
@@ -316,11 +318,10 @@ int size_report_summary(struct size_report *r, const struct ckpt_size_sum *s,
 	int rc;
 
 	outcome_members(&members, o ? o : &none);
-	ckpt_buf_addf(&members,
-			",\"large_threads\":%lld,\"large_checkpoints\":%lld,"
-			"\"live_bytes\":%lld",
-			(long long)s->large_threads, (long long)s->large_checkpoints,
-			(long long)s->left);
+	ckpt_buf_addf(&members, ",\"large_threads\":%lld,\"large_checkpoints\":%lld",
+			(long long)s->large_threads, (long long)s->large_checkpoints);
+	text_int_member(&members, "live_bytes",
+			!o || outcome_whole(o) ? s->left : CKPT_UNKNOWN);
 	if (r->form == FORM_NDJSON) {
 		ckpt_buf_puts(&members, ",");
 		put_verdict(&members, &v);

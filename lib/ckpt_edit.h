@@ -30,6 +30,10 @@ struct ckpt_delete_how {
 	void (*progress)(void *arg, int64_t done, int64_t all); /* or NULL */
 	void *arg;
 };
+struct ckpt_deleted {
+	struct ckpt_receipt rows;
+	int64_t threads; /* of which nothing is left */
+};
 struct ckpt_delete;
 
 /* CKPT_ENOTFOUND: one of the names is not there. The names outlive the plan. */
@@ -38,7 +42,7 @@ int ckpt_delete_plan(struct ckpt_delete **out, struct ckpt_store *,
 void ckpt_delete_about(const struct ckpt_delete *, struct ckpt_delete_sum *out);
 /* No guards. `out` counts what is gone, also after a failure; the same again finishes it. */
 int ckpt_delete_run(struct ckpt_delete *, const char *store, const struct ckpt_config *,
-		const struct ckpt_delete_how *, struct ckpt_receipt *out);
+		const struct ckpt_delete_how *, struct ckpt_deleted *out);
 void ckpt_delete_free(struct ckpt_delete *);
 
 /* ---- copy ------------------------------------------------------------------------------------ */

@@ -169,6 +169,10 @@ struct ckpt_prune_done { /* rows that are gone, also after a failure */
 	char vacuum_why[200]; /* why room was not given back, or not all; or empty */
 	char vacuum_how[300]; /* else in which way it was, and why not faster; or empty */
 };
+/* Would a run be refused, or find another one at work? Nothing is changed: for what is to be done
+ * before it, and would be in vain. */
+int ckpt_prune_check(const char *name, const struct ckpt_config *,
+		const struct ckpt_prune_how *, struct ckpt_error *);
 /* Delete what the plan says, in short transactions; the store must not be open for reading in
  * this process. CKPT_EINTERRUPTED: between two batches; the same again finishes it. */
 int ckpt_prune_run(struct ckpt_prune *, const char *name, const struct ckpt_config *,

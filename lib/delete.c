@@ -182,7 +182,7 @@ static void add(struct ckpt_receipt *to, const struct ckpt_receipt *r)
 static void tell(struct ckpt_delete *d)
 {
 	if (d->how->progress)
-		d->how->progress(d->how->arg, d->gone->checkpoints,
+		d->how->progress(d->how->arg, d->gone->rows.checkpoints,
 				d->sum.rows.checkpoints);
 }
 
@@ -221,8 +221,9 @@ static int sqlite_thread(struct ckpt_delete *d, const struct victim *v)
 		if (more < 0 || edit_commit(d->edit) < 0)
 			return d->err->code;
 		FAILPOINT("delete.commit.after");
-		add(d->gone, &gone);
+		add(&d->gone->rows, &gone);
 		tell(d);
+		d->gone->threads += !more;
 		if (pace_between(&d->pace, d->edit) < 0)
 			return d->err->code;
 	}
@@ -265,7 +266,8 @@ static int postgres_thread(struct ckpt_delete *d, const struct victim *v)
 	}
 	if (edit_commit(d->edit) < 0)
 		return d->err->code;
-	add(d->gone, &gone);
+	add(&d->gone->rows, &gone);
+	d->gone->threads++;
 	tell(d);
 	return 0;
 }
@@ -298,11 +300,11 @@ static int run(struct ckpt_delete *d)
 
 int ckpt_delete_run(struct ckpt_delete *d, const char *store,
 		const struct ckpt_config *config, const struct ckpt_delete_how *how,
-		struct ckpt_receipt *out)
+		struct ckpt_deleted *out)
 {
 	const struct edit_want want = { .verb = "delete", .needs = "SELECT, DELETE" };
 
-	*out = (struct ckpt_receipt){ 0 };
+	*out = (struct ckpt_deleted){ 0 };
 	d->config = config;
 	d->how = how;
 	d->gone = out;

@@ -24,7 +24,7 @@ struct ckpt_delete {
 	struct drop_pace pace;
 	const struct ckpt_config *config;
 	const struct ckpt_delete_how *how;
-	struct ckpt_receipt *gone;
+	struct ckpt_deleted *gone;
 };
 
 /* delete_runs.c */

@@ -102,7 +102,8 @@ int delete_runs(struct ckpt_delete *d)
 
 	if (doomed_count(d->runs->doomed))
 		rc = drop_run(d->edit, d->runs->doomed, &how, &sum);
-	*d->gone = (struct ckpt_receipt){ sum.checkpoints, sum.writes, sum.blobs };
+	d->gone->rows = (struct ckpt_receipt){ sum.checkpoints, sum.writes, sum.blobs };
+	d->gone->threads = sum.threads;
 	if (rc < 0 || !sum.moved)
 		return rc;
 	ckpt_fail(d->err, CKPT_EINCOMPLETE,

@@ -65,7 +65,9 @@ int delete_secure_end(struct ckpt_delete *d)
 /* The same again would not find what is gone. */
 void delete_secure_hint(const struct ckpt_delete *d)
 {
-	if (d->gone->checkpoints || d->gone->writes || d->gone->blobs)
+	const struct ckpt_receipt *gone = &d->gone->rows;
+
+	if (gone->checkpoints || gone->writes || gone->blobs)
 		ckpt_hint(d->err,
 				"older copies of what is gone may be left in free room: "
 				"ckpt prune --vacuum=full writes it anew");

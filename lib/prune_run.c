@@ -64,6 +64,61 @@ static void tell_how(struct ckpt_prune_done *out, const struct vacuum_sum *sum,
 				ways[sum->way], *why ? "; not written anew: " : "", why);
 }
 
+static int is_left(struct edit *e, const struct ckpt_key *thread)
+{
+	struct cell args[3], row[1];
+	struct cursor *cur;
+	int rc;
+
+	sql_key_cells(args, thread);
+	if (edit_query(&cur, e,
+			    "SELECT 1 FROM {checkpoints} WHERE thread_id = $1 LIMIT 1",
+			    args, 1) < 0)
+		return e->err->code;
+	rc = sql_next(cur, row, 1);
+	sql_done(cur);
+	return rc;
+}
+
+/* Threads that were to end with their last checkpoint, but not to go with all they have: batches
+ * count only those that go whole. */
+static int count_ended(struct ckpt_prune *p, struct edit *e, int64_t *threads)
+{
+	struct doomed_item item;
+	int64_t last = -1;
+	uint64_t thread = 0;
+	int rc = doomed_rewind(p->doomed);
+
+	while (rc >= 0 && (rc = doomed_next(p->doomed, &item)) > 0) {
+		int64_t at = doomed_here(p->doomed).space;
+
+		if (at == last || !item.space->ends_thread || item.space->whole_thread ||
+				(last >= 0 && ckpt_hash(item.key.thread) == thread))
+			continue;
+		last = at;
+		thread = ckpt_hash(item.key.thread);
+		rc = is_left(e, &item.key);
+		*threads += rc == 0;
+	}
+	return rc;
+}
+
+/* Also of a run that failed; its error stays. */
+static int tell_ended(struct ckpt_prune *p, struct edit *e, int64_t *threads)
+{
+	struct ckpt_error first = *e->err;
+
+	if (!p->sum.threads_emptied || p->policy.whole || p->policy.lose_newest)
+		return 0;
+	*e->err = (struct ckpt_error){ 0 };
+	if (!e->server || edit_begin(e) == 0)
+		count_ended(p, e, threads);
+	edit_rollback(e);
+	if (first.code)
+		*e->err = first;
+	return e->err->code;
+}
+
 /* Drop, and give the room back: at once where that is cheaper. */
 static int drop(struct ckpt_prune *p, struct edit *e, struct run *r,
 		struct ckpt_prune_done *out)
@@ -99,6 +154,8 @@ static int drop(struct ckpt_prune *p, struct edit *e, struct run *r,
 	out->blobs = sum.blobs;
 	out->threads = sum.threads;
 	out->moved = sum.moved;
+	if (tell_ended(p, e, &out->threads) < 0 && rc >= 0)
+		rc = e->err->code;
 	return rc < 0 ? rc : 0;
 }
 
@@ -125,14 +182,30 @@ static int vacuum(struct edit *e, struct run *r, struct ckpt_prune_done *out)
 	return rc;
 }
 
+static struct edit_want wanted(const struct ckpt_prune_how *how)
+{
+	return (struct edit_want){ .verb = "prune",
+		.needs = "SELECT, DELETE",
+		.shard = how->shard,
+		.shards = how->shards };
+}
+
+int ckpt_prune_check(const char *name, const struct ckpt_config *config,
+		const struct ckpt_prune_how *how, struct ckpt_error *err)
+{
+	const struct edit_want want = wanted(how);
+	struct edit *e;
+	int rc = edit_open(&e, name, config, &want, err);
+
+	edit_close(e);
+	return rc;
+}
+
 int ckpt_prune_run(struct ckpt_prune *p, const char *name,
 		const struct ckpt_config *config, const struct ckpt_prune_how *how,
 		struct ckpt_prune_done *out, struct ckpt_error *err)
 {
-	const struct edit_want want = { .verb = "prune",
-		.needs = "SELECT, DELETE",
-		.shard = how->shard,
-		.shards = how->shards };
+	const struct edit_want want = wanted(how);
 	struct run r = { .config = config, .how = how, .err = err };
 	struct edit *e;
 	int rc = edit_open(&e, name, config, &want, err);

@@ -177,6 +177,16 @@ sound() {
 	same code "$status" 1
 }
 
+@test "--measure file: one that is above the limit after its vacuum is not said to fit" {
+	local limit
+	db=$(store py-meta)
+	limit=$(($(stat -c %s "$db") / 2))
+	enforce --max-size ${limit}B --measure file --vacuum=full --min-age 0 --yes --json
+	[ "$(stat -c %s "$db")" -gt "$limit" ]
+	same code "$status" 3
+	has "$stderr" "the file is above the limit still"
+}
+
 @test "archive and vacuum: what went can be brought back, and the file is smaller" {
 	local size
 	cp "$db" before.db

@@ -249,3 +249,12 @@ rows() { python3 "$top/tests/cli/odd_rows.py" print "$1"; }
 		is "$form $(cat order)" "$form 1"
 	done
 }
+
+@test "no archive is written for a run that will be refused" {
+	sqlite3 "$db" "CREATE TABLE mine (t TEXT, n TEXT, c TEXT, FOREIGN KEY (t, n, c) REFERENCES
+		checkpoints (thread_id, checkpoint_ns, checkpoint_id))"
+	apart ckpt prune --keep-last 1 --archive a.jsonl --yes
+	is "$status" 7
+	has "$stderr" "table 'mine' refers to rows of LangGraph's tables"
+	[ ! -e a.jsonl ]
+}

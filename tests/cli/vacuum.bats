@@ -43,3 +43,13 @@ setup() {
 	done
 	has "$stderr" "what stays was written anew"
 }
+
+@test "the room that can be had is told with the option that gives it back" {
+	apart ckpt prune --keep-last 1 --yes
+	has "$stderr" ": --vacuum=full gives back about"
+	apart ckpt prune --vacuum
+	has "$stderr" "only a full vacuum gives them back"
+	has "$stderr" ": --vacuum=full gives back about"
+	apart ckpt prune --vacuum=full
+	lacks "$stderr" "gives back about"
+}
