@@ -81,6 +81,18 @@ static void on_moved(void *arg, const struct ckpt_key *key)
 			ckpt_show_name(name, key->thread));
 }
 
+/* A file that others read is cut off later: the store itself only knows of what is in use. */
+static void keep_tail(struct outcome *o)
+{
+	struct ckpt_space *s = &o->after;
+
+	if (s->file == CKPT_UNKNOWN || s->reclaimable == CKPT_UNKNOWN ||
+			o->done.file <= s->file)
+		return;
+	s->reclaimable += o->done.file - s->file;
+	s->file = o->done.file;
+}
+
 /* How large the store is now; that this cannot be told is no failure. */
 static void measure(struct deed *d, const char *name)
 {
@@ -94,6 +106,7 @@ static void measure(struct deed *d, const char *name)
 	if (ckpt_store_open(&store, name, &config, &err) < 0)
 		return;
 	ckpt_store_space(store, &d->out->after);
+	keep_tail(d->out);
 	ckpt_store_end(store);
 	ckpt_store_close(store);
 }

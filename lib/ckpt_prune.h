@@ -166,6 +166,7 @@ struct ckpt_prune_done { /* rows that are gone, also after a failure */
 	int64_t checkpoints, writes, blobs;
 	int64_t threads;      /* of which nothing is left */
 	int64_t moved;        /* namespaces left out */
+	int64_t file;         /* SQLite: how long it is after a vacuum; else 0 */
 	char vacuum_why[200]; /* why room was not given back, or not all; or empty */
 	char vacuum_how[300]; /* else in which way it was, and why not faster; or empty */
 };

@@ -64,6 +64,15 @@ static void tell_how(struct ckpt_prune_done *out, const struct vacuum_sum *sum,
 				ways[sum->way], *why ? "; not written anew: " : "", why);
 }
 
+/* … and what of it was not: with what others read still in the log, the file is as long as before. */
+static void tell_room(struct ckpt_prune_done *out, const struct edit *e,
+		const struct vacuum_sum *sum, const char *why)
+{
+	tell_how(out, sum, why);
+	snprintf(out->vacuum_why, sizeof(out->vacuum_why), "%s", sum->why);
+	out->file = e->server ? 0 : sum->after;
+}
+
 static int is_left(struct edit *e, const struct ckpt_key *thread)
 {
 	struct cell args[3], row[1];
@@ -142,7 +151,7 @@ static int drop(struct ckpt_prune *p, struct edit *e, struct run *r,
 		rc = rewrite_run_sqlite(e, p->doomed, &how, &sum, &room);
 	r->rewritten = rc > 0;
 	if (r->rewritten)
-		tell_how(out, &room, "");
+		tell_room(out, e, &room, "");
 	else if (*room.why)
 		snprintf(r->why, sizeof(r->why), "%s", room.why);
 	if (rc == 0 && e->err->code)
@@ -176,9 +185,7 @@ static int vacuum(struct edit *e, struct run *r, struct ckpt_prune_done *out)
 	struct vacuum_sum sum = { 0 };
 	int rc = vacuum_run(e, &how, &sum);
 
-	tell_how(out, &sum, r->why);
-	if (sum.way == VACUUM_NONE)
-		snprintf(out->vacuum_why, sizeof(out->vacuum_why), "%s", sum.why);
+	tell_room(out, e, &sum, r->why);
 	return rc;
 }
 

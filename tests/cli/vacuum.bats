@@ -13,6 +13,11 @@ setup() {
 	export CKPT_STORE=$db
 }
 
+teardown() {
+	if [ -n "${holder:-}" ]; then kill "$holder" 2>/dev/null || true; fi
+	wait
+}
+
 @test "--vacuum gives room back, also alone" {
 	local before
 	before=$(stat -c %s "$db")
@@ -52,4 +57,32 @@ setup() {
 	has "$stderr" ": --vacuum=full gives back about"
 	apart ckpt prune --vacuum=full
 	lacks "$stderr" "gives back about"
+}
+
+@test "--vacuum=full beside a reader: the file is said to be as long as it is, and why" {
+	local way
+	for way in "--thread chat-1" ""; do # a part of it, and most
+		use py-basic
+		sqlite3 "$db" "PRAGMA journal_mode = WAL" >/dev/null
+		rm -f ready
+		python3 -c '
+import sqlite3, sys, time
+db = sqlite3.connect(sys.argv[1], isolation_level=None)
+db.execute("BEGIN")
+db.execute("SELECT count(*) FROM checkpoints").fetchone()
+print("here", flush=True)
+time.sleep(60)' "$db" >ready 3>&- &
+		holder=$!
+		until [ -s ready ]; do sleep 0.05; done
+		# shellcheck disable=SC2086  # words
+		apart ckpt prune --keep-last 1 $way --vacuum=full --lock-wait 1s --yes --json
+		is "$status $(jq .summary.file_bytes_after <<<"$stdout")" "0 $(stat -c %s "$db")"
+		data 'd["summary"]["file_bytes_before"] == d["summary"]["file_bytes_after"]' true
+		has "$stderr" "the file gets shorter when nobody reads what was there before"
+		kill "$holder"
+		wait "$holder" || true
+	done
+	apart ckpt prune --vacuum=full --json
+	is "$status $stderr" "0 "
+	is "$(jq .summary.file_bytes_after <<<"$stdout")" "$(stat -c %s "$db")"
 }
