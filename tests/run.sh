@@ -23,7 +23,8 @@ jobs_at_once=${JOBS:-2}
 # What a person has set for daily use must not change what is tested.
 for name in ${!CKPT_@} ${!PG@} LANGGRAPH_AES_KEY DATABASE_URL PAGER NO_COLOR; do unset "$name"; done
 export CKPT=$top/$BUILD/ckpt FIXTURES=$top/build/fixtures CKPT_JSON_DIR=$top/$BUILD/json
-export PYTHONDONTWRITEBYTECODE=1
+# A set is gone through in the same order each time.
+export PYTHONDONTWRITEBYTECODE=1 PYTHONHASHSEED=0
 export ASAN_OPTIONS=exitcode=99:detect_leaks=1 UBSAN_OPTIONS=print_stacktrace=1:exitcode=99
 
 python=/usr/bin/python3         # the one the distribution's modules belong to

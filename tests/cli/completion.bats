@@ -7,9 +7,15 @@ setup() {
 	unset CKPT_STORE
 	cd "$BATS_TEST_TMPDIR" || return
 	mkdir -p bin
-	ln -sf "$CKPT" bin/ckpt
+	standstill
+	printf '#!/bin/bash\nexec %s "$@"\n' "${still[*]@Q}" >bin/ckpt
+	chmod +x bin/ckpt
 	PATH=$PWD/bin:$PATH
 	export CKPT_STORE=$FIXTURES/py-basic/store.db
+}
+
+teardown() {
+	if [ "${pid:-}" ]; then kill "$pid" 2>/dev/null || true; fi
 }
 
 # What bash offers for a line, one word a line.
@@ -99,7 +105,7 @@ END
 	is "$output" "it\\'s\\ \\\$\\(x\\)"
 	run bash_offers "ckpt list es"
 	is "$output" ""
-	run ckpt __complete thread
+	run "${still[@]}" __complete thread
 	is "$output" "it's \$(x)"$'\t'"1 checkpoint, ${output##*, }" || [ "${#lines[@]}" = 3 ]
 	lacks "$output" $'\033'
 }
@@ -150,14 +156,17 @@ db = sqlite3.connect("locked.db", isolation_level=None)
 db.execute("PRAGMA journal_mode=DELETE")
 db.execute("BEGIN EXCLUSIVE")
 pathlib.Path("ready").touch()
-time.sleep(3)' 3>&- &
+time.sleep(600)' 3>&- &
 	pid=$!
 	while [ ! -e ready ]; do sleep 0.02; done
-	start=${EPOCHREALTIME/./}
-	CKPT_STORE=locked.db apart ckpt __complete thread
-	end=${EPOCHREALTIME/./}
-	kill "$pid"
-	is "$status" 0
-	is "$stderr" ""
-	[ $((end - start)) -lt 1000000 ]
+	# a machine that is busy takes longer now and then; who waits for the lock, always
+	local i start took=9999999
+	for ((i = 0; i < 50 && took >= 1000000; i++)); do
+		start=${EPOCHREALTIME/./}
+		CKPT_STORE=locked.db apart ckpt __complete thread
+		took=$((${EPOCHREALTIME/./} - start))
+		is "$status" 0
+		is "$stderr" ""
+	done
+	[ "$took" -lt 1000000 ]
 }

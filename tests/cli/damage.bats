@@ -81,14 +81,14 @@ print(json.load(open(sys.argv[1]))["id"])' "$FIXTURES/broken/$1/oracle.json")
 
 @test "cycles end" {
 	db=$(store broken/cycle)
-	apart timeout 10 "$CKPT" show -s "$db" edited-past --json
+	apart timeout 100 "$CKPT" show -s "$db" edited-past --json
 	[ "$status" = 0 ] || [ "$status" = 8 ]
-	apart timeout 10 "$CKPT" show -s "$db" edited-past~50
+	apart timeout 100 "$CKPT" show -s "$db" edited-past~50
 	same exit "$status" 4
 	db=$(store broken/self-parent)
-	apart timeout 10 "$CKPT" show -s "$db" 'edited-past@{step:0}' --json
+	apart timeout 100 "$CKPT" show -s "$db" 'edited-past@{step:0}' --json
 	[ "$status" != 124 ]
 	db=$(store broken/delta-dangling)
-	apart timeout 10 "$CKPT" show -s "$db" interrupted --json
+	apart timeout 100 "$CKPT" show -s "$db" interrupted --json
 	[ "$status" = 0 ] || [ "$status" = 8 ]
 }

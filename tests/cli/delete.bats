@@ -257,7 +257,7 @@ db = sqlite3.connect(sys.argv[1], isolation_level=None)
 db.execute("BEGIN")
 db.execute("SELECT count(*) FROM checkpoints").fetchone()
 print("here", flush=True)
-time.sleep(60)' "$db" >ready 3>&- &
+time.sleep(600)' "$db" >ready 3>&- &
 	holder=$!
 	until [ -s ready ]; do sleep 0.05; done
 	apart ckpt delete --thread finished --secure --yes --lock-wait 0
@@ -331,7 +331,7 @@ import sqlite3, sys, time
 db = sqlite3.connect(sys.argv[1], isolation_level=None)
 db.execute("BEGIN IMMEDIATE")
 print("here", flush=True)
-time.sleep(60)' "$db" >ready 3>&- &
+time.sleep(600)' "$db" >ready 3>&- &
 	holder=$!
 	until [ -s ready ]; do sleep 0.05; done
 	"$CKPT" delete --thread finished --yes --lock-wait 90s >first 2>&1 3>&- &

@@ -33,6 +33,15 @@ ckpt() {
 	return "$rc"
 }
 
+# Sets the words $still: the program, to which it is always the first of November 2026. So neither
+# today's date counts nor, where little time is given, how busy the machine is.
+standstill() {
+	local so=$BATS_FILE_TMPDIR/clock.so
+	[ -e "$so" ] || cc -D_GNU_SOURCE -O1 -shared -fPIC -o "$so" "$top/tests/pg/clock.c" -ldl
+	still=(env "LD_PRELOAD=$so" CLOCK_AT=1793491200
+		"ASAN_OPTIONS=${ASAN_OPTIONS:-}:verify_asan_link_order=0" "$CKPT")
+}
+
 # A copy of a fixture's store, so that tests cannot disturb each other: sets $store.
 use() {
 	cp "$FIXTURES/$1/store.db" "$BATS_TEST_TMPDIR/$1.db"

@@ -18,7 +18,7 @@ import sqlite3, sys, time
 db = sqlite3.connect(sys.argv[1], isolation_level=None)
 db.execute("BEGIN IMMEDIATE")
 print("here", flush=True)
-time.sleep(120)' "$db" >ready 3>&- &
+time.sleep(600)' "$db" >ready 3>&- &
 	holder=$!
 	until [ -s ready ]; do sleep 0.05; done
 }
@@ -36,7 +36,7 @@ release() {
 # Starts a ckpt that gets its lock, then waits for SQLite's; its process is $!.
 begin() { # OPTION...
 	"$CKPT" prune --keep-last 1 --yes --lock-wait 90s "$@" >/dev/null 2>&1 3>&- &
-	until grep -qs "process $!" "$db-ckpt"; do
+	until grep -qs "process $! on" "$db-ckpt"; do
 		kill -0 $!
 		sleep 0.05
 	done

@@ -71,7 +71,7 @@ c.execute("BEGIN IMMEDIATE")
 c.execute("INSERT INTO checkpoints (thread_id, checkpoint_id, type, checkpoint, metadata) "
           "VALUES ('not yet', '1', 'msgpack', x'80', '{}')")
 open(sys.argv[1] + ".ready", "w").close()
-time.sleep(60)
+time.sleep(600)
 EOF
 	writer=$!
 	for _ in $(seq 100); do

@@ -60,13 +60,13 @@ struct work {
 
 /* ---- the child --------------------------------------------------------------------------------- */
 
-/* One second of computing, or five of waiting, for whatever comes next. */
+/* One second of computing, or a hundred of waiting, for whatever comes next. */
 static void wind_clock(void)
 {
 	const struct itimerval second = { .it_value = { .tv_sec = 1 } };
 
 	setitimer(ITIMER_PROF, &second, NULL);
-	alarm(5);
+	alarm(100);
 }
 
 static void at_row(void *arg, const struct ckpt_key *key)

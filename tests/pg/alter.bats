@@ -173,7 +173,7 @@ hold() { # a ckpt that has its lock and waits for a table
 		BEGIN;
 		LOCK TABLE checkpoint_blobs IN ROW EXCLUSIVE MODE;
 		SELECT 'here';
-		SELECT pg_sleep(60);
+		SELECT pg_sleep(600);
 	END
 	holder=$!
 	until grep -q here holding; do sleep 0.05; done
@@ -185,7 +185,7 @@ hold() { # a ckpt that has its lock and waits for a table
 
 release() {
 	sql -d alter -c "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-		WHERE query LIKE '%pg_sleep(60)%' AND pid <> pg_backend_pid()" >/dev/null
+		WHERE query LIKE '%pg_sleep(600)%' AND pid <> pg_backend_pid()" >/dev/null
 	wait "$holder" || true
 	holder=
 }

@@ -1,7 +1,10 @@
 /*
- * clock.c - put before the C library (LD_PRELOAD): each look at the clock that only goes on finds it
- * CLOCK_STEP microseconds further. So a run that paces itself by it makes many short steps, the
- * same each time, however fast the machine is.
+ * clock.c - put before the C library (LD_PRELOAD), for runs that must not depend on when they are
+ * made or how fast the machine is.
+ *
+ *   CLOCK_STEP=N   each look at the clock that only goes on finds it N microseconds further: a run
+ *                  that paces itself by it makes many short steps, the same each time
+ *   CLOCK_AT=N     the clock that tells the time stands still, N seconds after 1970
  */
 #include <dlfcn.h>
 #include <stdlib.h>
@@ -10,17 +13,18 @@
 int clock_gettime(clockid_t id, struct timespec *t)
 {
 	static int (*real)(clockid_t, struct timespec *);
-	static long long ns, step = -1;
+	const char *step = getenv("CLOCK_STEP"), *at = getenv("CLOCK_AT");
+	static long long ns;
 
-	if (id != CLOCK_MONOTONIC) {
+	if (id == CLOCK_REALTIME && at) {
+		*t = (struct timespec){ .tv_sec = strtoll(at, NULL, 10) };
+	} else if (id == CLOCK_MONOTONIC && step) {
+		ns += strtoll(step, NULL, 10) * 1000;
+		*t = (struct timespec){ 1000 + ns / 1000000000, ns % 1000000000 };
+	} else {
 		if (!real)
 			real = (__typeof__(real))dlsym(RTLD_NEXT, "clock_gettime");
 		return real(id, t);
 	}
-	if (step < 0)
-		step = strtoll(getenv("CLOCK_STEP"), NULL, 10) * 1000;
-	ns += step;
-	t->tv_sec = 1000 + ns / 1000000000;
-	t->tv_nsec = ns % 1000000000;
 	return 0;
 }

@@ -58,6 +58,16 @@ teardown() {
 	fi
 }
 
+# Another session has the tables locked until it is told otherwise through descriptor 7.
+lock_tables() {
+	mkfifo hold
+	psql -qXAt -d "$name" <hold >/dev/null 2>&1 3>&- &
+	exec 7>hold
+	echo 'BEGIN; LOCK TABLE checkpoint_blobs, checkpoints, checkpoint_writes IN SHARE MODE;' >&7
+	until [ "$(sql -c "SELECT count(*) FROM pg_locks WHERE mode = 'ShareLock' AND granted
+		AND locktype = 'relation'")" = 3 ]; do sleep 0.05; done
+}
+
 @test "prune, enforce-size, delete, copy: what they said is done, sessions are as they were" {
 	local words
 	for words in 'copy forked another' 'resume forked~1 --fork --yes' 'prune --keep-last 2 --yes' \
@@ -83,10 +93,7 @@ teardown() {
 
 @test "the lock of a run holds for others, through the pooler or not, and ends with it" {
 	local first store
-	mkfifo hold
-	psql -qXAt -d "$name" <hold >/dev/null 2>&1 3>&- &
-	exec 7>hold
-	echo 'BEGIN; LOCK TABLE checkpoint_blobs, checkpoints, checkpoint_writes IN SHARE MODE;' >&7
+	lock_tables
 	"$CKPT" prune --keep-last 1 --yes --lock-wait 90s >/dev/null 2>&1 3>&- 7>&- &
 	first=$!
 	until [ "$(sql -c "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted")" = 1 ]; do
@@ -107,10 +114,7 @@ teardown() {
 
 @test "a signal: the statement is cancelled through the pooler" {
 	local first
-	mkfifo hold
-	psql -qXAt -d "$name" <hold >/dev/null 2>&1 3>&- &
-	exec 7>hold
-	echo 'BEGIN; LOCK TABLE checkpoint_blobs, checkpoints, checkpoint_writes IN SHARE MODE;' >&7
+	lock_tables
 	"$CKPT" prune --keep-last 1 --yes --lock-wait 90s --json >/dev/null 2>err 3>&- 7>&- &
 	first=$!
 	until [ "$(sql -c "SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'relation'")" = 1 ]; do

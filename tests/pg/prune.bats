@@ -275,21 +275,18 @@ strays() {
 }
 
 @test "a second ckpt is told who holds the store, and takes nothing; --lock-wait waits" {
-	local first i
+	local first
 	mkfifo hold
-	psql -qXAt -d "$name" <hold >/dev/null &
+	psql -qXAt -d "$name" <hold >holding &
 	exec 7>hold
-	echo "BEGIN; SELECT FROM checkpoints FOR UPDATE;" >&7
-	for ((i = 0; i < 100; i++)); do
-		if [ "$(sql -c "SELECT count(*) FROM pg_locks l JOIN pg_class c ON c.oid = l.relation
-			WHERE relname = 'checkpoints' AND mode = 'RowShareLock'")" != 0 ]; then break; fi
-		sleep 0.1
-	done
+	echo "BEGIN; SELECT FROM checkpoints FOR UPDATE; SELECT 'here';" >&7
+	until grep -q here holding; do sleep 0.1; done
 	"$CKPT" prune -s "$db" --keep-last 1 --lock-wait 60s --yes -q >first.out 2>&1 7>&- &
 	first=$!
-	for ((i = 0; i < 100; i++)); do
-		if [ "$(sql -c "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'ckpt/prune'
-			AND datname = '$name'")" != 0 ]; then break; fi
+	until [ "$(sql -c "SELECT count(*) FROM pg_locks l JOIN pg_database d ON d.oid = l.database
+		WHERE locktype = 'advisory' AND mode = 'ExclusiveLock' AND granted
+		AND datname = '$name'")" = 1 ]; do
+		kill -0 "$first"
 		sleep 0.1
 	done
 	prune --keep-last 2 --lock-wait 1s --yes

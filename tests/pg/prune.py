@@ -18,6 +18,7 @@ import subprocess
 import sys
 import threading
 import time
+import zlib
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
@@ -26,12 +27,14 @@ import common
 import postgres
 from postgres import psql, rows_of
 from prune_store import (Ended, Session, State, TABLES, Writer, address, all_but_newest, check, ckpt, database,
-                         drop, dropped, equal, fill, findings, keys, literal, run_tests, some,
-                         start)
+                         drop, dropped, equal, fill, findings, keys, literal, run_tests, some, start,
+                         until)
 
 SOAK = float(sys.argv[1]) if len(sys.argv) > 1 else 8
 FIXTURES = pathlib.Path(os.environ.get("FIXTURES", "build/fixtures"))
 BUSY, REFUSED = 4, 8    # codes of the library
+WAITS = ("EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND "
+         "wait_event_type = 'Lock')")
 
 
 # ---- what goes, and only that -----------------------------------------------------------------------
@@ -157,11 +160,17 @@ def vacuum(t, r):
         fill(name, Writer(r.random()), 60, 30)
         s = Session(name)
         s.run("BEGIN; SELECT count(*) FROM checkpoint_blobs;")
+        file = "pg_relation_filenode('checkpoint_writes')"
+        was = psql(name, "SELECT " + file).decode().strip()
         p = start(address(name), keys(State(name), all_but_newest(State(name))), 0, 0, 0, 0, "full")
-        time.sleep(1)
-        began = time.monotonic()
-        other = psql(name, "INSERT INTO checkpoint_blobs VALUES ('x', '', 'c', '1', 'empty', '')")
-        equal(t, "who writes waits for it", (other, time.monotonic() - began > 1), (b"", False))
+        until(p, name, "%s <> %s" % (file, was))    # the blobs are next, which it tries again and again
+        other = Session(name)
+        other.run("SET lock_timeout = '1s';")
+        for i in range(20):
+            equal(t, "who writes waits for it", other.run(
+                "INSERT INTO checkpoint_blobs VALUES ('x', '', 'c', '%d', 'empty', '');" % i), "")
+            time.sleep(0.05)
+        other.close()
         equal(t, "it waits for the reader", p.poll(), None)
         s.run("COMMIT;")
         s.close()
@@ -204,7 +213,7 @@ def counting_writer(t, r):
             s.run("BEGIN; INSERT INTO checkpoint_blobs VALUES ('u', '', 'own', '4', 'json', '') "
                   "ON CONFLICT DO NOTHING;")
             p = start(address(name), keys(before, all_but_newest(before)))
-            time.sleep(0.5)
+            until(p, name, WAITS)
             equal(t, "waits for the writer", p.poll(), None)
             s.run("INSERT INTO checkpoints SELECT thread_id, checkpoint_ns, %s, checkpoint_id, type, "
                   "jsonb_set(checkpoint, '{channel_versions,own}', '4'), metadata FROM checkpoints "
@@ -314,7 +323,7 @@ def shards(t, r):
             fill(name, Writer(r.random(), js), 200, 10, ("", "agent"))
             before = State(name)
             doomed = all_but_newest(before)
-            ps = [start(address(name), keys(before, {k for k in doomed if hash(k[0]) % 4 == i}),
+            ps = [start(address(name), keys(before, {k for k in doomed if zlib.crc32(k[0].encode()) % 4 == i}),
                         i + 1, 4, 8) for i in range(4)]
             for p in ps:
                 e = Ended(p)
@@ -335,7 +344,7 @@ def waiting(t, r):
         equal(t, "gives up", e.code, BUSY)
         State(name).same(t, "gave up", before)
         p = start(address(name), data, 0, 0, 0, 20000)
-        time.sleep(0.7)
+        until(p, name, WAITS)
         equal(t, "still waits", p.poll(), None)
         s.run("COMMIT;")
         s.close()
@@ -348,43 +357,48 @@ def waiting(t, r):
 
 def killed(t, r):
     """At the commits and at any time; the next run goes on with what is left."""
-    with database() as name:
-        fill(name, Writer(r.random()), 200, 10, ("", "call:1"))
-        before = now = State(name)
-        doomed = all_but_newest(before)
-        want = before.after(doomed)
-        for i in range(44):
-            data = keys(now, doomed)
-            if not data:
-                break
-            if i % 4 < 2:
-                p = start(address(name), data, 0, 0, 1, failpoint="prune.server_commit.%s:%d" % (
-                    ("before", "after")[i % 2], r.randrange(1, 4)))
-            else:
-                p = start(address(name), data, 0, 0, 1)
-                time.sleep(r.uniform(0.001, 0.04))
-                p.kill()
-            e = Ended(p)
-            equal(t, "killed", e.code in (0, -signal.SIGKILL), True)
-            t.count["killed"] += e.code < 0
-            now = State(name)
-            equal(t, "killed: dangling", now.dangling(), set())
-            if i % 10 == 0:
-                check(t, "killed", name)
-        equal(t, "kills", t.count["killed"] >= 40, True)
-        dropped(t, "finish", address(name), keys(State(name), doomed))
-        State(name).same(t, "finished", want)
-        check(t, "finished", name)
+    for _ in range(8):      # the faster the machine, the less a store is good for
+        with database() as name:
+            killed_till_done(t, r, name)
+        if t.count["killed"] >= 40:
+            break
+    equal(t, "kills", t.count["killed"] >= 40, True)
+
+
+def killed_till_done(t, r, name):
+    fill(name, Writer(r.random()), 200, 10, ("", "call:1"))
+    before = now = State(name)
+    doomed = all_but_newest(before)
+    want = before.after(doomed)
+    for i in range(44):
+        data = keys(now, doomed)
+        if not data:
+            break
+        if i % 4 < 2:
+            p = start(address(name), data, 0, 0, 1, failpoint="prune.server_commit.%s:%d" % (
+                ("before", "after")[i % 2], r.randrange(1, 4)))
+        else:
+            p = start(address(name), data, 0, 0, 1)
+            time.sleep(r.uniform(0.001, 0.04))
+            p.kill()
+        e = Ended(p)
+        equal(t, "killed", e.code in (0, -signal.SIGKILL), True)
+        t.count["killed"] += e.code < 0
+        now = State(name)
+        equal(t, "killed: dangling", now.dangling(), set())
+        if i % 10 == 0:
+            check(t, "killed", name)
+    dropped(t, "finish", address(name), keys(State(name), doomed))
+    State(name).same(t, "finished", want)
+    check(t, "finished", name)
 
 
 def stop_before_commit(store, data, at=1):
     """A run that stands still with its batch deleted, not committed."""
     p = start(store, data, 0, 0, 1, failpoint="prune.server_commit.before:%d:stop" % at)
-    for _ in range(400):
-        if pathlib.Path("/proc/%d/stat" % p.pid).read_text().rsplit(")", 1)[1].split()[0] == "T":
-            return p
-        time.sleep(0.01)
-    raise OSError("it never came to the commit")
+    if os.waitid(os.P_PID, p.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT).si_code != os.CLD_STOPPED:
+        raise OSError("it never came to the commit")
+    return p
 
 
 def terminated(t, r):

@@ -231,6 +231,12 @@ class Ended:
         self.sum = [int(x) for x in lines[-1].split()] if lines and p.returncode >= 0 else None
 
 
+def until(p, name, what):
+    """Waits till the database says so; or the process has ended, to which nothing of it can happen."""
+    while p.poll() is None and psql(name, "SELECT " + what).strip() != b"t":
+        time.sleep(0.02)
+
+
 def drop(store, data, *more):
     return Ended(start(store, data, *more))
 

@@ -36,7 +36,7 @@ release() { exec 7>&-; }
 until_says() { # WORD COMMAND...
 	local i word=$1
 	shift
-	for ((i = 0; i < 200; i++)); do
+	for ((i = 0; i < 1200; i++)); do
 		if [ "$("$@")" = "$word" ]; then return; fi
 		sleep 0.05
 	done

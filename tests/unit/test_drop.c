@@ -210,7 +210,8 @@ static void killed(void)
 	struct ckpt_error err = { 0 };
 	const char *fault = NULL;
 	int hits = 0, rounds = 0;
-	uint64_t want, seed = 5;
+	uint64_t want, seed = 5, limit = 30000;
+	int64_t left = 0, before;
 	struct doomed *d;
 
 	dropped_make(path, 40, 40, 5);
@@ -219,9 +220,7 @@ static void killed(void)
 		int status;
 		pid_t pid;
 
-		if (rounds++ && dropped_number(path,
-						"SELECT count(*) FROM checkpoints") ==
-						160) {
+		if (rounds++ && left == 160) {
 			for (const char *const *end = (const char *const[]){ "", "-wal",
 					     "-shm", NULL };
 					*end; end++) {
@@ -232,14 +231,20 @@ static void killed(void)
 			}
 			dropped_make(path, 40, 40, 5);
 		}
+		before = dropped_number(path, "SELECT count(*) FROM checkpoints");
 		d = dropped_plan(path, 4, DROPPED_ROWS, &err);
 		pid = fork();
 		if (pid == 0)
 			dies(path, d);
-		usleep((useconds_t)(made_random(&seed) % 30000));
+		usleep((useconds_t)(made_random(&seed) % limit));
 		kill(pid, SIGKILL);
 		waitpid(pid, &status, 0);
 		hits += WIFSIGNALED(status);
+		left = dropped_number(path, "SELECT count(*) FROM checkpoints");
+		if (WIFEXITED(status)) /* as long as a run takes here */
+			limit -= limit / 10;
+		else if (left == before)
+			limit += limit / 10;
 		fault = dropped_fault(path, 40, 4, DROPPED_LEAST_FIRST);
 		doomed_free(d);
 	}
