@@ -61,6 +61,8 @@ def application(path, name):
             faults.append(repr(e))
             saver.conn.rollback()
         steps += 1
+        if steps == 21:
+            print("enough", flush=True)
     waits.sort()
     print(json.dumps({"puts": steps, "faults": faults, "p99": waits[int(len(waits) * .99)],
                       "max": waits[-1]}))
@@ -74,9 +76,10 @@ def beside(folder, seconds):
         apps.append(subprocess.Popen([*begin, name], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                      text=True))
         apps[-1].stdout.readline()
-    end, runs, gone, bad = time.time() + seconds, 0, 0, []
-    time.sleep(1)
-    while time.time() < end:
+    end, runs, gone, bad = time.monotonic() + seconds, 0, 0, []
+    for app in apps:                            # there has to be something to do, however slow all is
+        app.stdout.readline()
+    while time.monotonic() < end or ((runs < 4 or gone <= 20) and time.monotonic() < end + 120):
         run = ckpt(store, "prune", *PRUNE, "--json", *(["--vacuum=full"] if runs % 4 == 3 else []))
         runs += 1
         if run.returncode not in (0, 3):        # 3: threads that went on were left for the next run

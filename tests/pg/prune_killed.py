@@ -123,7 +123,8 @@ def make(path, seed, threads, each):
             if root.thread in steady and w.r.random() < 0.3:
                 w.put(steady[root.thread])
         # put again: the same key, a new row
-        rows = db.execute("SELECT * FROM checkpoints WHERE rowid % 4 = 1 ORDER BY random()").fetchall()
+        rows = db.execute("SELECT * FROM checkpoints WHERE rowid % 4 = 1 ORDER BY rowid").fetchall()
+        w.r.shuffle(rows)
         db.executemany("REPLACE INTO checkpoints VALUES (%s)" % ", ".join("?" * 7), rows)
         # writes of a checkpoint that never came: they go with the thread, not after it
         db.execute("INSERT INTO writes SELECT thread_id, checkpoint_ns, '3' || substr(checkpoint_id, 2), "
@@ -246,7 +247,7 @@ def moved(t, folder, words, hangs):
     after = rows(path)
     t.add("left alone", len(before))
     wrong = difference({x for x in after if hangs(x[3])}, before)
-    gone = len(threads - {x[2] for x in after})  # which go first is a matter of chance
+    gone = len(threads - {x[2] for x in after})  # which go first lies in the order of the rows
     if wrong or code or not before or " was written to" not in err:
         t.fail("exit %d: %s" % (code, err[-200:]), wrong)
     alone = len(set(re.findall("thread '(t[0-9])' was written to", err)))
