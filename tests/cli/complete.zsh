@@ -1,4 +1,5 @@
-# What zsh shows when Tab is pressed twice after $LINE: it is typed into a shell of its own.
+# What zsh shows when Tab is pressed twice after $LINE, until $WANT is there: it is typed into a
+# shell of its own.
 zmodload zsh/zpty
 zpty shell 'zsh -f -i'
 send() { zpty -w shell "$1" }
@@ -6,18 +7,18 @@ send 'stty columns 120; PS1=; unsetopt beep zle_bracketed_paste; autoload -Uz co
 send 'compinit -u -d ./zcompdump; eval "$(ckpt completion zsh)"; setopt auto_list; unset zle_bracketed_paste'
 send 'print -r -- "rea""dy"'
 local text= part
-integer tries=0
-while [[ $text != *ready* && tries -lt 100 ]]; do
-	while zpty -rt shell part; do text+=$part; done
-	sleep 0.1; (( tries++ ))
-done
-zpty -wn shell "$LINE"$'\t'
-sleep 0.5
-zpty -wn shell $'\t'
+reads() { # WHAT TENTHS: until it is there, or that long
+	integer tries=0
+	while [[ $text != *"$1"* && tries -lt $2 ]]; do
+		while zpty -rt shell part; do text+=$part; done
+		sleep 0.1; (( tries++ ))
+	done
+}
+reads ready 600
 text=
-for tries in {1..15}; do
-	while zpty -rt shell part; do text+=$part; done
-	sleep 0.1
-done
+zpty -wn shell "$LINE"$'\t'
+reads "$WANT" 10
+zpty -wn shell $'\t'
+reads "$WANT" 600
 print -r -- "$text"
 zpty -d shell

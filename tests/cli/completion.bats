@@ -34,9 +34,9 @@ fish_offers() {
 		complete -C "$LINE"' 2>&1
 }
 
-zsh_offers() {
+zsh_offers() { # LINE WHAT
 	cp "$BATS_TEST_DIRNAME/complete.zsh" .
-	LINE=$1 zsh -f complete.zsh
+	has "$(LINE=$1 WANT=$2 zsh -f complete.zsh)" "$2"
 }
 
 @test "an unknown shell is a usage error" {
@@ -123,11 +123,11 @@ END
 
 @test "zsh: commands, options, choices, thread ids" {
 	command -v zsh >/dev/null
-	has "$(zsh_offers "ckpt li")" "ckpt list"
-	has "$(zsh_offers "ckpt list --ndj")" "ckpt list --ndjson"
-	has "$(zsh_offers "ckpt list --sort bytes --no-p")" "--no-pager"
-	has "$(zsh_offers "ckpt list wal")" "ckpt list wal-only"
-	has "$(zsh_offers "ckpt list chat-")" "15 checkpoints"
+	zsh_offers "ckpt li" "ckpt list"
+	zsh_offers "ckpt list --ndj" "ckpt list --ndjson"
+	zsh_offers "ckpt list --sort bytes --no-p" "--no-pager"
+	zsh_offers "ckpt list wal" "ckpt list wal-only"
+	zsh_offers "ckpt list chat-" "15 checkpoints"
 }
 
 @test "the live part is silent and successful whatever goes wrong" {
