@@ -99,7 +99,7 @@ def make(what, number, path):
 
 
 def main():
-    signal.alarm(300)
+    signal.alarm(1000)
     jobs = [(payloads, n) for n in range(STORES)] + [(file, n * 33) for n in range(FILES)]
     COMMANDS.update(run(PLAIN / 'ckpt', ['help'])[1].decode().split())
     print('# seed %s' % SEED)

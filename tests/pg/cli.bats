@@ -226,7 +226,6 @@ EOF
 large() {
 	createdb -T basic "$1"
 	sql -d "$1" <<'SQL'
-ALTER TABLE checkpoints SET (autovacuum_enabled = off);
 DELETE FROM checkpoints;
 INSERT INTO checkpoints SELECT 'thread-' || i / 50, '', '1f1a6bd7-2f90-6377-8002-' ||
 	lpad(i::text, 12, '0'), NULL, NULL, jsonb_build_object('v', 4,

@@ -13,9 +13,6 @@ for program in test_conformance test_faults; do
 		"${helpers[@]}" "$build/libckpt.a" -lsqlite3 -lnettle
 done
 
-# Each transaction that writes shall be one of the tests'.
-psql -qXAt -c 'ALTER SYSTEM SET autovacuum = off' -c 'SELECT pg_reload_conf()' >/dev/null
-
 pooler=
 stop() {
 	if [ "$pooler" ] && kill "$pooler" 2>/dev/null; then wait "$pooler" || true; fi

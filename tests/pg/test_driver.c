@@ -358,7 +358,7 @@ static void test_dead_host(void)
 			getenv("PGHOST"), (unsigned)ntohs(a.sin_port));
 	before = time(NULL);
 	c = reopen(where, &err);
-	ok(c && time(NULL) - before < 8, "after a dead host the next is asked");
+	ok(c && time(NULL) - before < 30, "after a dead host the next is asked");
 	postgres_driver.close(c);
 	snprintf(where, sizeof(where),
 			"host=127.0.0.1 port=%u user=ckpt connect_timeout=2",
