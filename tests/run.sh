@@ -33,7 +33,11 @@ python=/usr/bin/python3         # the one the distribution's modules belong to
 names=() commands=()
 total_passed=0 total_failed=0 total_skipped=0
 
-job() { # NAME COMMAND...
+job() { # NAME COMMAND...: its log is called so, and nobody else's
+	if [[ " ${names[*]} " == *" $1 "* ]]; then
+		echo "two programs of a suite are called '$1'" >&2
+		exit 2
+	fi
 	names+=("$1")
 	shift
 	commands+=("$(printf '%q ' "$@")")
@@ -108,8 +112,8 @@ suite_pg() { # each with a server of its own
 	for file in tests/pg/*.sh tests/pg/*.bats; do
 		case $file in
 		*/with-server.sh | *'*'*) ;;
-		*.sh) job "$(basename "$file" .sh)" tests/pg/with-server.sh "$file" ;;
-		*.bats) job "$(basename "$file" .bats)" tests/pg/with-server.sh bats --tap "$file" ;;
+		*.sh) job "${file##*/}" tests/pg/with-server.sh "$file" ;;
+		*.bats) job "${file##*/}" tests/pg/with-server.sh bats --tap "$file" ;;
 		esac
 	done
 }
