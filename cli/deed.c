@@ -212,6 +212,11 @@ static int archive(struct deed *d, const char *name)
 	if (sum.resumed)
 		cli_note(d->cli, "archive %s: of a run before, it holds all that goes",
 				file);
+	else if (sum.rows == CKPT_UNKNOWN)
+		cli_note(d->cli,
+				"archive %s: begun by a run before; complete, compared, "
+				"synced",
+				file);
 	else
 		cli_note(d->cli, "archive %s: %lld rows, compared, synced", file,
 				(long long)sum.rows);

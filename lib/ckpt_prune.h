@@ -133,8 +133,9 @@ struct ckpt_archive_how {
 	void *arg;
 };
 struct ckpt_archive_sum {
-	int64_t rows, bytes;
-	bool resumed; /* the file was there, and holds all of it */
+	int64_t rows;  /* CKPT_UNKNOWN: a run that ended early had begun it */
+	int64_t bytes; /* that this run wrote */
+	bool resumed;  /* the file was there, and holds all of it */
 	bool no_blobs; /* it has no place for blobs that nothing names: they are to be left */
 };
 /* Write what goes, with its writes and blobs, into a new file: JSON Lines or a SQLite store, which

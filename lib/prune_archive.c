@@ -273,7 +273,9 @@ static int copy(struct archive *a)
 
 	if (a->failed)
 		return a->failed;
-	a->out->rows = sum.checkpoints + sum.writes + sum.blobs;
+	/* of those that were there only the checkpoints are counted */
+	a->out->rows = sum.skipped ? CKPT_UNKNOWN
+	                           : sum.checkpoints + sum.writes + sum.blobs;
 	a->out->bytes = sum.bytes;
 	/* a run that ended early left a part of them in the file that is now whole */
 	return rc < 0 ? rc : is_all(a, sum.checkpoints + sum.skipped);

@@ -51,7 +51,7 @@ def run(path, words, failpoint=None):
     out, err = p.communicate(timeout=120)
     gone = {k: before[k] - v for k, v in counts(path).items()}
     gone["checkpoints"] += more
-    return p.returncode, json.loads(out), err, gone
+    return p.returncode, json.loads(out) if p.returncode >= 0 else None, err, gone
 
 
 def wrong(summary, gone, names, nulls):
@@ -105,11 +105,25 @@ def expected(t, path):
         t.fail("what was advised", "is not what finishes it")
 
 
+def archived(t, path):
+    """What a killed run had put into its archive is not counted again: no number is told then."""
+    make(path, 7, 6, 40)
+    words = [*PRUNE, "--keep-last", "1", "--archive", str(path.with_suffix(".archive.db"))]
+    killed = run(path, words, "migrate.rename.before:1:kill")[0]
+    code, doc, err, gone = run(path, words)
+    t.add("rows gone", gone["checkpoints"])
+    if killed != -9 or code or "begun by a run before; complete, compared, synced" not in err:
+        t.fail("exit %d, %d" % (killed, code), err[-300:])
+    if doc["summary"]["checkpoints"] != gone["checkpoints"] or not gone["checkpoints"]:
+        t.fail("summary", str(doc["summary"]))
+
+
 def main():
     bad = 0
     with tempfile.TemporaryDirectory(prefix="ckpt-told-") as d:
         every = [(what, lambda t, path, rest=rest: case(t, path, *rest)) for what, *rest in CASES]
         every.append(("an expected plan, stopped", expected))
+        every.append(("an archive, killed", archived))
         for n, (what, test) in enumerate(every, 1):
             t = common.Tally()
             test(t, pathlib.Path(d) / ("%d.db" % n))
