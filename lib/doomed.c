@@ -3,10 +3,10 @@
  * as needed.
  *
  * A record is a byte of flags, then lengths and bytes: a namespace (a second byte of flags, its
- * thread, ns, the ids it is told with, and a count), or an id with its row, which belongs to the namespace
- * before it. 40 bytes for most, so that the list
- * of a large store is kept in a file from the moment it does not fit into memory any more. That
- * file has no name. Nothing here knows engines or transactions.
+ * thread, ns, the ids it is told with, and two counts), or an id with its row, which belongs to the
+ * namespace before it; how many writes it had stands in what the byte has left, if they are few.
+ * 40 bytes for most, so that the list of a large store is kept in a file from the moment it does not
+ * fit into memory any more. That file has no name. Nothing here knows engines or transactions.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -27,7 +27,9 @@ enum { /* flags of a record */
 	BLOB_THREAD = 16,
 	BLOB_NS = 32
 };
-enum { /* … of a namespace alone: the second byte */
+#define WRITES_SHIFT 2  /* of an id: bits from here on; … */
+#define WRITES_MANY 63u /* … or the number stands behind its row */
+enum {                  /* … of a namespace alone: the second byte */
 	CHAINS = 1,
 	BLOB_CALLER = 2,
 	BLOB_ROOT = 4,
@@ -160,7 +162,7 @@ int doomed_space(struct doomed *d, const struct doomed_space *s)
 	const uint8_t bytes[2] = { (uint8_t)flags, (uint8_t)more };
 	const struct ckpt_view v[SPACE_VIEWS] = { s->key.thread, s->key.ns, s->newest,
 		s->caller, s->root_newest };
-	size_t n = sizeof(bytes) + VARINT_MAX;
+	size_t n = sizeof(bytes) + 2 * VARINT_MAX;
 
 	for (size_t i = 0; i < SPACE_VIEWS; i++)
 		n += VARINT_MAX + v[i].n;
@@ -170,21 +172,26 @@ int doomed_space(struct doomed *d, const struct doomed_space *s)
 	for (size_t i = 0; i < SPACE_VIEWS; i++)
 		put_view(&d->buf, v[i]);
 	put_number(&d->buf, (uint64_t)s->count);
+	put_number(&d->buf, (uint64_t)s->strays);
 	d->space_at = 0;
 	return written(d);
 }
 
-int doomed_add(struct doomed *d, struct ckpt_view id, bool blob, int64_t row)
+int doomed_add(struct doomed *d, struct ckpt_view id, bool blob, int64_t row,
+		int64_t writes)
 {
-	uint8_t byte = blob ? BLOB : 0;
+	unsigned few = (uint64_t)writes < WRITES_MANY ? (unsigned)writes : WRITES_MANY;
+	uint8_t byte = (uint8_t)(few << WRITES_SHIFT | (blob ? BLOB : 0));
 
-	if (room_for(d, 1 + 2 * VARINT_MAX + id.n) < 0)
+	if (room_for(d, 1 + 3 * VARINT_MAX + id.n) < 0)
 		return d->err->code;
 	if (d->space_at < 0)
 		return ckpt_fail(d->err, CKPT_EINTERNAL, "an id without its namespace");
 	ckpt_buf_add(&d->buf, &byte, 1);
 	put_view(&d->buf, id);
 	put_number(&d->buf, (uint64_t)row); /* -1 is rare, and ten bytes */
+	if (few == WRITES_MANY)
+		put_number(&d->buf, (uint64_t)writes);
 	d->count++;
 	return written(d);
 }
@@ -249,7 +256,7 @@ static int number_at(struct doomed *d, uint64_t *out)
 	return 0;
 }
 
-/* Borrowed from the buffer; a number may be read before it is used. */
+/* Borrowed from the buffer; two numbers may be read before it is used. */
 static int view_at(struct doomed *d, struct ckpt_view *out)
 {
 	uint64_t n;
@@ -259,7 +266,7 @@ static int view_at(struct doomed *d, struct ckpt_view *out)
 		return d->err->code;
 	if (!n)
 		return 0;
-	if (load(d, (size_t)n - 1 + VARINT_MAX) < 0)
+	if (load(d, (size_t)n - 1 + 2 * VARINT_MAX) < 0)
 		return d->err->code;
 	*out = (struct ckpt_view){ d->buf.p + (d->at - d->window), (size_t)n - 1 };
 	d->at += (int64_t)n - 1;
@@ -270,7 +277,7 @@ static int read_space(struct doomed *d, uint8_t flags)
 {
 	struct ckpt_view v[SPACE_VIEWS];
 	size_t at[SPACE_VIEWS];
-	uint64_t count;
+	uint64_t count, strays;
 	uint8_t more = 0;
 
 	d->space_at = d->at - 1;
@@ -283,7 +290,7 @@ static int read_space(struct doomed *d, uint8_t flags)
 		at[i] = d->names.n;
 		ckpt_buf_add(&d->names, v[i].p ? v[i].p : "", v[i].n);
 	}
-	if (number_at(d, &count) < 0)
+	if (number_at(d, &count) < 0 || number_at(d, &strays) < 0)
 		return d->err->code;
 	if (d->names.failed)
 		return ckpt_fail(d->err, CKPT_ENOMEM, "out of memory");
@@ -300,6 +307,7 @@ static int read_space(struct doomed *d, uint8_t flags)
 		.ends_thread = more & ENDS,
 		.whole_thread = flags & WHOLE_THREAD,
 		.count = (int64_t)count,
+		.strays = (int64_t)strays,
 		.chains = more & CHAINS,
 		.caller = v[3],
 		.caller_blob = more & BLOB_CALLER,
@@ -335,7 +343,7 @@ int doomed_seek(struct doomed *d, struct doomed_mark mark)
 
 int doomed_next(struct doomed *d, struct doomed_item *out)
 {
-	uint64_t row;
+	uint64_t row, writes;
 	uint8_t flags = 0;
 
 	*out = (struct doomed_item){ 0 };
@@ -357,5 +365,9 @@ int doomed_next(struct doomed *d, struct doomed_item *out)
 		return d->err->code;
 	out->key.blob |= flags & BLOB ? CKPT_BLOB_ID : 0u;
 	out->row = (int64_t)row;
+	writes = flags >> WRITES_SHIFT;
+	if (writes == WRITES_MANY && number_at(d, &writes) < 0)
+		return d->err->code;
+	out->writes = (int64_t)writes;
 	return 1;
 }

@@ -16,7 +16,8 @@ struct doomed_space {            /* a namespace, told once before its ids */
 	bool ends_thread;        /* of the thread no checkpoint stays … */
 	bool whole_thread;       /* … and it goes with all it has */
 	int64_t count;           /* of checkpoints it had when it was planned */
-	bool chains; /* a checkpoint may need its parents: children must go first */
+	int64_t strays; /* of a whole one: writes it had of checkpoints that are not there */
+	bool chains;    /* a checkpoint may need its parents: children must go first */
 	struct ckpt_view
 			caller; /* of a subgraph call: the root checkpoint that it follows */
 	bool caller_blob;
@@ -29,11 +30,13 @@ struct doomed_item {
 	const struct doomed_space *space; /* lives until the next one comes */
 	struct ckpt_key key;              /* lives until the next call */
 	int64_t row;                      /* where the engine finds it (rowid), or -1 */
+	int64_t writes;                   /* it had when it was planned */
 };
 
 int doomed_new(struct doomed **out, struct ckpt_error *);
 int doomed_space(struct doomed *, const struct doomed_space *);
-int doomed_add(struct doomed *, struct ckpt_view id, bool blob, int64_t row);
+int doomed_add(struct doomed *, struct ckpt_view id, bool blob, int64_t row,
+		int64_t writes);
 size_t doomed_count(const struct doomed *);
 /* From the first one again. Reading may be done many times, adding only before. */
 int doomed_rewind(struct doomed *);

@@ -3,8 +3,11 @@
  * again whether its plan still holds. Internal.
  *
  * A batch takes its checkpoints, their writes and (PostgreSQL) the blobs that only they named. A
- * namespace whose newest checkpoint is not the planned one any more is left out of it and counted
- * as moved. Killed at any moment, the store is whole; running the same again finishes it, and ends
+ * namespace whose newest checkpoint is not the planned one any more, or where a checkpoint that goes
+ * has more writes than planned, is left out of it and counted as moved; with a root that stays so do
+ * the calls that hang on it. What goes was there when it was planned, then, and is in an archive made
+ * since; but for a write that was put again by its own key, or after another one was taken out:
+ * numbers do not tell. Killed at any moment, the store is whole; running the same again finishes it, and ends
  * where one run would have, but for what is too much to go together: there a head more may stay.
  */
 #ifndef DROP_H
@@ -33,9 +36,6 @@ struct drop_sum { /* rows that are gone, also after a failure */
 int drop_run(struct edit *, struct doomed *, const struct drop_how *,
 		struct drop_sum *out);
 int drop_run_sqlite(struct edit *, struct doomed *, const struct drop_how *,
-		struct drop_sum *out);
-/* … after its rows went in another way: what whole threads leave behind; adds to `out`. */
-int drop_left_sqlite(struct edit *, struct doomed *, const struct drop_how *,
 		struct drop_sum *out);
 int drop_run_postgres(struct edit *, struct doomed *, const struct drop_how *,
 		struct drop_sum *out);

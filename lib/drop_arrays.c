@@ -72,6 +72,7 @@ static int load_thread(struct drop_arrays *a)
 		if (t->nspaces == 0) {
 			name_add(&t->names, s->key.thread);
 			t->whole = s->whole_thread;
+			t->strays = s->strays;
 		} else if (!is_name(t, 0, s->key.thread)) {
 			break;
 		}
@@ -79,8 +80,11 @@ static int load_thread(struct drop_arrays *a)
 			space = add_space(t, s);
 		if (!space)
 			return no_memory(a);
-		if (!t->whole)
+		space->writes += a->item.writes;
+		if (!t->whole) {
+			ckpt_buf_addf(&t->ids, "%" PRId64 " ", a->item.writes);
 			name_add(&t->ids, a->item.key.id);
+		}
 		space->left++;
 		t->left++;
 	}
@@ -134,20 +138,27 @@ static struct ckpt_view greatest_id(struct drop_thread *t)
 	return (struct ckpt_view){ id, (size_t)(end - id) };
 }
 
-static void take_ids(struct drop_arrays *a, struct drop_space *s, int64_t n)
+/* How many writes they have. */
+static int64_t take_ids(struct drop_arrays *a, struct drop_space *s, int64_t n)
 {
 	struct drop_thread *t = &a->thread;
+	int64_t writes = 0;
 
 	a->ids.n = 0;
 	for (int64_t i = 0; i < n; i++) {
-		struct ckpt_view id = s->chains ? greatest_id(t) : least_id(t, s);
+		struct ckpt_view entry = s->chains ? greatest_id(t) : least_id(t, s), id;
+		char *end;
 
+		writes += strtoll(entry.p, &end, 10);
+		id.p = end + 1;
+		id.n = entry.n - (size_t)(end + 1 - (const char *)entry.p);
 		array_add(&a->ids, id.p, id.n);
 		s->headless = s->headless || is_name(t, s->newest, id);
 	}
 	ckpt_buf_puts(&a->ids, a->ids.n ? "}" : "{}");
 	if (!a->ids.failed)
 		array_add(&a->columns[DROP_IDS], a->ids.p, a->ids.n);
+	return writes;
 }
 
 /* So many of its ids are done with. */
@@ -171,7 +182,7 @@ static void take(struct drop_arrays *a, int64_t most)
 	a->threads++;
 	while (t->left > 0 && most > 0) {
 		struct drop_space *s = &t->spaces[t->nspaces - 1];
-		int64_t n = s->left < most ? s->left : most;
+		int64_t n = s->left < most ? s->left : most, writes;
 
 		snprintf(number, sizeof(number), "%" PRId64, s->whole ? s->left : 0);
 		column_add(a, DROP_THREAD, t->names.p);
@@ -180,7 +191,12 @@ static void take(struct drop_arrays *a, int64_t most)
 		column_add(a, DROP_WHOLE, number);
 		column_add(a, DROP_HEADLESS, s->headless ? "t" : "f");
 		column_add(a, DROP_ROOT, s->root ? t->names.p + s->root : NULL);
-		take_ids(a, s, t->whole ? 0 : n);
+		writes = take_ids(a, s, t->whole ? 0 : n);
+		if (t->whole)
+			writes = s->writes + t->strays;
+		t->strays = 0;
+		snprintf(number, sizeof(number), "%" PRId64, writes);
+		column_add(a, DROP_WRITES, number);
 		a->items += n;
 		a->rows += s->count;
 		s->count -= n;

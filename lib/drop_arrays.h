@@ -15,7 +15,8 @@
 
 /* A row is a namespace: thread, ns, newest id as planned; how many checkpoints it has if all of
  * them go, else 0; whether its newest one went in an earlier batch; ids of those that go now; the
- * newest id of the root as planned, if what becomes of this namespace hangs on that. */
+ * newest id of the root as planned, if what becomes of this namespace hangs on that; how many writes
+ * go, as planned: of a whole thread, in one of its rows, also those of no checkpoint. */
 enum drop_column {
 	DROP_THREAD,
 	DROP_NS,
@@ -24,6 +25,7 @@ enum drop_column {
 	DROP_HEADLESS,
 	DROP_IDS,
 	DROP_ROOT,
+	DROP_WRITES,
 	DROP_COLUMNS
 };
 
@@ -31,19 +33,22 @@ struct drop_space {        /* a namespace of `thread` */
 	size_t ns, newest; /* where they begin in `names` */
 	size_t root;       /* likewise; or 0, there is none */
 	size_t ids, least; /* where they begin in `ids`, and those that are not taken yet */
-	int64_t left;  /* … how many: of the last namespace they are the last ones */
-	int64_t count; /* checkpoints it has */
-	bool whole;    /* all of its checkpoints go */
-	bool chains;   /* the greatest go first */
-	bool headless; /* its newest one is taken */
+	int64_t left;   /* … how many: of the last namespace they are the last ones */
+	int64_t count;  /* checkpoints it has */
+	int64_t writes; /* of a whole thread: that go */
+	bool whole;     /* all of its checkpoints go */
+	bool chains;    /* the greatest go first */
+	bool headless;  /* its newest one is taken */
 };
 struct drop_thread {
 	struct ckpt_buf names; /* each ends in a NUL, which none can hold; first the thread's */
-	struct ckpt_buf ids; /* likewise, what is not taken yet */
+	/* likewise, what is not taken yet: how many writes, a blank, the id */
+	struct ckpt_buf ids;
 	struct drop_space *spaces;
 	size_t nspaces, cap; /* of those of which something is left */
 	int64_t left;
-	bool whole; /* it goes with all it has */
+	int64_t strays; /* its writes of no checkpoint */
+	bool whole;     /* it goes with all it has */
 };
 struct drop_arrays {
 	struct doomed *list;

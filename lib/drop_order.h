@@ -12,6 +12,7 @@ struct drop_victim {
 	int64_t order; /* its row, or that of another which must not come after it */
 	uint32_t space, at, block;
 	bool blob;
+	int64_t writes; /* it had when it was planned */
 };
 
 struct drop_space { /* a namespace of the piece */

@@ -20,6 +20,9 @@
  * the server looks for deadlocks: in one with a writer it is this side that gives up and comes
  * again. Several processes with different threads meet at no row. A blob that no checkpoint named
  * stays: its checkpoint may be about to be written.
+ *
+ * What deletes writes counts them. If there were more than planned the transaction is undone and
+ * done again by a statement that counts before, which costs more.
  */
 #include <inttypes.h>
 
@@ -55,24 +58,34 @@ static const char lock[] =
  * saver would load: by the order of the database, not of bytes. What follows a root checkpoint
  * is planned anew once the root has gone on. */
 static const char spaces[] =
-		"WITH s AS (SELECT u.*, (headless OR newest IS NOT DISTINCT FROM "
+		"(SELECT u.*, (headless OR newest IS NOT DISTINCT FROM "
 		"(SELECT c.checkpoint_id FROM {checkpoints} c WHERE c.thread_id = t "
 		"AND c.checkpoint_ns = n ORDER BY c.checkpoint_id DESC LIMIT 1)) AND "
 		"(whole = 0 OR whole = (SELECT count(*) FROM {checkpoints} c "
 		"WHERE c.thread_id = t AND c.checkpoint_ns = n)) AND "
 		"(root IS NULL OR NOT EXISTS (SELECT FROM {checkpoints} c WHERE "
-		"c.thread_id = t AND c.checkpoint_ns = '' AND c.checkpoint_id > root)) "
+		"c.thread_id = t AND c.checkpoint_ns = '' AND c.checkpoint_id > root)) ";
+/* … if writes came: */
+static const char holds_writes[] =
+		"AND writes >= (SELECT count(*) FROM {writes} w WHERE w.thread_id = t "
+		"AND "
+		"w.checkpoint_ns = n AND w.checkpoint_id = ANY (ids::text[])) ";
+static const char from_arrays[] =
 		"AS holds FROM unnest($1::text::text[], $2::text::text[], "
 		"$3::text::text[], $4::text::int8[], $5::text::bool[], $6::text::text[], "
-		"$7::text::text[]) WITH ORDINALITY "
-		"AS u(t, n, newest, whole, headless, ids, root, i)), ";
+		"$7::text::text[], $8::text::int8[]) WITH ORDINALITY "
+		"AS u(t, n, newest, whole, headless, ids, root, writes, i)), ";
+/* … with a root that stays what hangs on it. */
+static const char with_roots[] =
+		"s AS (SELECT t, n, whole, ids, writes, i, holds AND (root IS NULL OR "
+		"bool_and(holds OR n <> '') OVER (PARTITION BY t)) AS holds FROM a), ";
 
 static const char hold_ids[] = "ok AS (SELECT s.*";
 /* … and which channels have blobs. Most have none: others' versions need not be looked at. */
 static const char channels[] =
 		", ARRAY(SELECT DISTINCT b.channel FROM {blobs} b WHERE b.thread_id = t "
 		"AND b.checkpoint_ns = n) AS channels";
-static const char doomed_ids[] = " FROM s), d AS (SELECT i, t, n, x.id FROM ok, "
+static const char doomed_ids[] = " FROM s), d AS (SELECT i, t, n, writes, x.id FROM ok, "
 				 "unnest(ids::text[]) AS x(id) "
 				 "WHERE holds), ";
 /* Each payload is unpacked once. IS TRUE keeps the server from making a join of it. */
@@ -95,7 +108,8 @@ static const char delete_few[] =
 static const char delete_few_writes[] =
 		", gone_writes AS (DELETE FROM {writes} w USING d WHERE w.thread_id = "
 		"d.t "
-		"AND w.checkpoint_ns = d.n AND w.checkpoint_id = d.id RETURNING 1) ";
+		"AND w.checkpoint_ns = d.n AND w.checkpoint_id = d.id RETURNING d.i, "
+		"d.writes) ";
 /* Most of a namespace: going through all of it takes half the time, since keys are found by
  * comparing them in the order of a language. */
 static const char delete_most[] =
@@ -107,14 +121,18 @@ static const char delete_most_writes[] =
 		", gone_writes AS (DELETE FROM {writes} w USING ok WHERE ok.holds "
 		"AND w.thread_id = ok.t AND w.checkpoint_ns = ok.n "
 		"AND ((ok.i, w.checkpoint_id) IN (SELECT i, id FROM d)) IS TRUE "
-		"RETURNING 1) ";
+		"RETURNING ok.i, ok.writes) ";
 
 /* A thread goes if each of its namespaces is as planned and there is no other. */
 static const char hold_threads[] =
 		"ok AS (SELECT t, n, bool_and(holds) OVER th AND sum(whole) OVER th = "
-		"(SELECT count(*) FROM {checkpoints} c WHERE c.thread_id = t) AS holds "
-		"FROM s WINDOW th AS (PARTITION BY t)), "
-		"d AS (SELECT DISTINCT t FROM ok WHERE holds), ";
+		"(SELECT count(*) FROM {checkpoints} c WHERE c.thread_id = t) ";
+static const char holds_threads_writes[] =
+		"AND sum(writes) OVER th >= (SELECT count(*) FROM {writes} w WHERE "
+		"w.thread_id = t) ";
+static const char doomed_threads[] =
+		"AS holds, sum(writes) OVER th AS writes FROM s WINDOW th AS (PARTITION "
+		"BY t)), d AS (SELECT DISTINCT t, t AS i, writes FROM ok WHERE holds), ";
 static const char delete_threads_blobs[] =
 		"gone_blobs AS (DELETE FROM {blobs} b USING d WHERE b.thread_id = d.t "
 		"RETURNING b.version), ";
@@ -122,7 +140,7 @@ static const char delete_threads[] = "gone AS (DELETE FROM {checkpoints} c USING
 				     "c.thread_id = d.t RETURNING 1) ";
 static const char delete_threads_writes[] = ", gone_writes AS (DELETE FROM {writes} w "
 					    "USING d WHERE w.thread_id = d.t "
-					    "RETURNING 1) ";
+					    "RETURNING d.i, d.writes) ";
 
 /* Rows (what, thread, ns, how many). A version whose 33rd character is a point has random digits
  * behind it. It ends in GROUP BY, for that is how the driver knows that few rows come. */
@@ -131,7 +149,9 @@ static const char result[] =
 		"SELECT 'checkpoints' AS what, NULL AS t, NULL AS n FROM gone "
 		"UNION ALL SELECT 'moved', t, n FROM ok WHERE NOT holds ";
 static const char result_writes[] =
-		"UNION ALL SELECT 'writes', NULL, NULL FROM gone_writes ";
+		"UNION ALL SELECT 'writes', NULL, NULL FROM gone_writes "
+		"UNION ALL SELECT 'surplus', NULL, NULL FROM (SELECT 1 FROM gone_writes "
+		"GROUP BY i, writes HAVING count(*) > writes) g ";
 static const char result_blobs[] =
 		"UNION ALL SELECT 'blobs', NULL, NULL FROM gone_blobs "
 		"UNION ALL SELECT 'counted', NULL, NULL FROM gone_blobs "
@@ -141,16 +161,18 @@ static const char result_end[] = ") r GROUP BY what, t, n";
 /* clang-format on */
 
 enum way { FEW, MOST, THREADS, WAYS };
-#define PARTS 7
+#define PARTS 6
 
 struct run {
 	struct edit *edit;
 	const struct drop_how *how;
 	struct drop_sum *sum;
 	struct drop_arrays batch;
-	struct ckpt_buf sql[WAYS];
-	struct ckpt_buf moved; /* thread, ns, …: each ends in a NUL */
-	struct drop_sum gone;  /* in this batch */
+	struct ckpt_buf sql[2][WAYS]; /* the second counts writes before it deletes */
+	struct ckpt_buf moved;        /* thread, ns, …: each ends in a NUL */
+	struct drop_sum gone;         /* in this batch */
+	int64_t surplus; /* … namespaces or threads with more writes than planned */
+	bool careful;    /* … it was more: not again */
 	int64_t counted; /* … blobs of a version that a writer may write once more */
 	bool locks;      /* writers are kept out */
 	int64_t hold;
@@ -170,32 +192,44 @@ static void pause_ns(int64_t ns)
 	nanosleep(&t, NULL);
 }
 
-/* The statements, for the tables that there are. */
-static int compose(struct run *r)
+/* A statement, for the tables that there are. */
+static void compose(struct run *r, enum way way, bool careful)
 {
 	bool writes = r->edit->sql->has_writes, blobs = r->edit->sql->has_blobs;
-	const char *const texts[WAYS][PARTS] = {
-		[FEW] = { spaces, hold_ids, blobs ? channels : "", doomed_ids,
-				blobs ? sweep : "", delete_few,
-				writes ? delete_few_writes : "" },
-		[MOST] = { spaces, hold_ids, blobs ? channels : "", doomed_ids,
+	const char *const heads[] = { careful ? "WITH a AS " : "WITH s AS ", spaces,
+		careful ? holds_writes : "", from_arrays, careful ? with_roots : "" };
+	const char *const bodies[WAYS][PARTS] = {
+		[FEW] = { hold_ids, blobs ? channels : "", doomed_ids, blobs ? sweep : "",
+				delete_few, writes ? delete_few_writes : "" },
+		[MOST] = { hold_ids, blobs ? channels : "", doomed_ids,
 				blobs ? sweep : "", delete_most,
 				writes ? delete_most_writes : "" },
-		[THREADS] = { spaces, hold_threads, blobs ? delete_threads_blobs : "",
+		[THREADS] = { hold_threads, careful ? holds_threads_writes : "",
+				doomed_threads, blobs ? delete_threads_blobs : "",
 				delete_threads, writes ? delete_threads_writes : "" },
 	};
 	const char *const ends[] = { result, writes ? result_writes : "",
-		blobs ? result_blobs : "" };
+		blobs ? result_blobs : "", way == THREADS ? result_threads : "",
+		result_end };
+	struct ckpt_buf *to = &r->sql[careful][way];
 
-	for (size_t i = 0; i < WAYS; i++) {
-		for (size_t k = 0; k < PARTS && texts[i][k]; k++)
-			edit_text(&r->sql[i], r->edit, texts[i][k]);
-		for (size_t k = 0; k < sizeof(ends) / sizeof(ends[0]); k++)
-			edit_text(&r->sql[i], r->edit, ends[k]);
-		if (i == THREADS)
-			edit_text(&r->sql[i], r->edit, result_threads);
-		edit_text(&r->sql[i], r->edit, result_end);
-		ckpt_buf_add(&r->sql[i], "", 1);
+	for (size_t i = 0; i < sizeof(heads) / sizeof(heads[0]); i++)
+		edit_text(to, r->edit, heads[i]);
+	for (size_t i = 0; i < PARTS; i++)
+		edit_text(to, r->edit, bodies[way][i]);
+	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
+		edit_text(to, r->edit, ends[i]);
+	ckpt_buf_add(to, "", 1);
+}
+
+static int compose_all(struct run *r)
+{
+	bool writes = r->edit->sql->has_writes;
+
+	for (enum way way = FEW; way < WAYS; way++) {
+		compose(r, way, false);
+		if (writes) /* else there is nothing to count */
+			compose(r, way, true);
 	}
 	return r->edit->err->code;
 }
@@ -215,7 +249,8 @@ static void count(struct run *r, const struct cell row[static 4])
 		int64_t *count;
 	} counts[] = { { "checkpoints", &r->gone.checkpoints },
 		{ "writes", &r->gone.writes }, { "blobs", &r->gone.blobs },
-		{ "threads", &r->gone.threads }, { "counted", &r->counted } };
+		{ "threads", &r->gone.threads }, { "counted", &r->counted },
+		{ "surplus", &r->surplus } };
 
 	for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
 		if (ckpt_view_eq(row[0].v, ckpt_view_of(counts[i].what)))
@@ -236,10 +271,11 @@ static int run_statement(struct run *r)
 
 	r->gone = (struct drop_sum){ 0 };
 	r->moved.n = 0;
-	r->counted = 0;
+	r->counted = r->surplus = 0;
 	for (size_t i = 0; i < DROP_COLUMNS; i++)
 		args[i] = sql_key_cell(ckpt_buf_view(&b->columns[i]), false);
-	if (sql_query(&cur, r->edit->sql, r->sql[way_of(b)].p, args, DROP_COLUMNS) < 0)
+	if (sql_query(&cur, r->edit->sql, r->sql[r->careful][way_of(b)].p, args,
+			    DROP_COLUMNS) < 0)
 		return r->edit->err->code;
 	while ((rc = sql_next(cur, row, 4)) > 0)
 		count(r, row);
@@ -258,6 +294,11 @@ static int transact(struct run *r)
 		return e->err->code;
 	if (r->counted && !r->locks && !r->batch.by_threads) {
 		r->locks = true; /* from here on */
+		edit_rollback(e);
+		return transact(r);
+	}
+	if (r->surplus) {
+		r->careful = true; /* for this batch */
 		edit_rollback(e);
 		return transact(r);
 	}
@@ -340,6 +381,7 @@ static int run_all(struct run *r)
 	while ((rc = drop_arrays_fill(&r->batch, r->limit)) > 0) {
 		int64_t before = ckpt_monotonic();
 
+		r->careful = false;
 		if (transact_patiently(r) < 0)
 			return e->err->code;
 		adapt(r, ckpt_monotonic() - before);
@@ -370,13 +412,15 @@ int drop_run_postgres(struct edit *e, struct doomed *list, const struct drop_how
 	r.locks = e->js;
 	r.hold = how->hold ? how->hold : HOLD_NS;
 	r.limit = within(r.hold / ITEM_NS, LIMIT_LEAST, LIMIT_MOST);
-	rc = compose(&r);
+	rc = compose_all(&r);
 	if (rc == 0 && doomed_rewind(list) == 0)
 		rc = run_all(&r);
 	edit_rollback(e);
 	drop_arrays_free(&r.batch);
-	for (size_t i = 0; i < WAYS; i++)
-		ckpt_buf_free(&r.sql[i]);
+	for (size_t i = 0; i < WAYS; i++) {
+		ckpt_buf_free(&r.sql[false][i]);
+		ckpt_buf_free(&r.sql[true][i]);
+	}
 	ckpt_buf_free(&r.moved);
 	return rc < 0 ? rc : e->err->code;
 }

@@ -5,9 +5,8 @@
  * A list of any length is worked on in pieces, from its end. When a transaction may begin, and
  * what is done between two, is the business of drop_pace.c.
  */
+#include "drop_left.h"
 #include "drop_moved.h"
-#include "drop_order.h"
-#include "drop_pace.h"
 #include "failpoint.h"
 
 #define PIECE ((size_t)16 << 20)      /* bytes of keys at a time, … */
@@ -20,17 +19,17 @@ struct drop {
 	struct drop_sum *sum;
 	struct drop_pace pace;
 	struct arena arena;
-	struct ckpt_buf sql[7];
+	struct ckpt_buf sql[5];
 	struct drop_piece p;
 	size_t cap, spaces_cap;
 	int64_t done;
 	int64_t moved_mark; /* a moved namespace whose other part is in the next piece; or -1 */
-	bool behind; /* a thread had more left behind than goes with it in one transaction */
+	struct drop_left left;
 };
 
 /* SQL reads best as it is broken here */
 /* clang-format off */
-enum { NEWEST, ROW, LEFT, DELETE_CHECKPOINT, DELETE_WRITES, STRAYS, DELETE_STRAYS };
+enum { NEWEST, ROW, LEFT, DELETE_CHECKPOINT, DELETE_WRITES };
 static const char *const texts[] = {
 	[NEWEST] = "SELECT checkpoint_id FROM {checkpoints} WHERE thread_id = $1 AND "
 		"checkpoint_ns = $2 ORDER BY checkpoint_id DESC LIMIT 1",
@@ -42,12 +41,6 @@ static const char *const texts[] = {
 		"AND +checkpoint_ns = $2 AND +checkpoint_id = $3",
 	[DELETE_WRITES] = "DELETE FROM {writes} WHERE thread_id = $1 AND checkpoint_ns = $2 "
 		"AND checkpoint_id = $3",
-	/* only of a thread that is gone: one that went on keeps all it has */
-	[STRAYS] = "SELECT 1 FROM {writes} WHERE thread_id = $1 AND NOT EXISTS (SELECT 1 FROM "
-		"{checkpoints} WHERE thread_id = $1) LIMIT 1",
-	[DELETE_STRAYS] = "DELETE FROM {writes} WHERE rowid IN (SELECT rowid FROM {writes} "
-		"WHERE thread_id = $1 AND NOT EXISTS (SELECT 1 FROM {checkpoints} WHERE "
-		"thread_id = $1) LIMIT 100)",
 };
 /* clang-format on */
 
@@ -127,7 +120,8 @@ static int add_victim(struct drop *d, const struct doomed_item *item)
 	*v = (struct drop_victim){ .row = item->row,
 		.space = (uint32_t)d->p.nspaces - 1,
 		.at = (uint32_t)d->p.n,
-		.blob = item->key.blob & CKPT_BLOB_ID };
+		.blob = item->key.blob & CKPT_BLOB_ID,
+		.writes = item->writes };
 	v->id = arena_copy(&d->arena, item->key.id, d->e->err);
 	d->p.n++;
 	d->p.spaces[v->space].n++;
@@ -177,23 +171,41 @@ static int64_t load(struct drop *d, bool keep)
 
 /* ---- a transaction --------------------------------------------------------------------------- */
 
+static void tell_moved(struct drop *d, struct drop_space *s)
+{
+	s->moved = true;
+	d->sum->moved++;
+	if (d->how->moved)
+		d->how->moved(d->how->arg, &s->s.key);
+}
+
+/* Somebody wrote there what was not planned to go: this namespace stays, and what cannot go without
+ * it. The transaction has to be undone. */
+static int leave_alone(struct drop *d, const struct drop_space *s)
+{
+	struct drop_space *o = &d->p.spaces[s->thread], *end = d->p.spaces + d->p.nspaces;
+
+	for (; o < end && o->thread == s->thread; o++)
+		if (!o->moved && (o == s || o->s.whole_thread ||
+						 (!s->s.key.ns.n && o->s.root_newest.p)))
+			tell_moved(d, o);
+	return 1;
+}
+
 static int look_again(struct drop *d, struct drop_space *s)
 {
 	int rc = drop_moved(d->e->sql->conn, d->sql[NEWEST].p, &s->s);
 
 	if (rc < 0)
 		return rc;
-	s->moved = rc > 0;
 	s->seen = true;
 	s->version = d->pace.version;
-	if (s->moved) {
-		d->sum->moved++;
-		if (d->how->moved)
-			d->how->moved(d->how->arg, &s->s.key);
-	}
+	if (rc > 0)
+		tell_moved(d, s);
 	return 0;
 }
 
+/* 1: not in this transaction, see leave_alone. */
 static int drop_one(struct drop *d, const struct drop_victim *v, struct drop_sum *batch)
 {
 	struct drop_space *s = &d->p.spaces[v->space];
@@ -218,7 +230,7 @@ static int drop_one(struct drop *d, const struct drop_victim *v, struct drop_sum
 	n = d->e->sql->conn->driver->exec(
 			d->e->sql->conn, d->sql[DELETE_WRITES].p, args, 3);
 	batch->writes += n > 0 ? n : 0;
-	return n < 0 ? n : 0;
+	return n < 0 ? n : n > v->writes ? leave_alone(d, s) : 0;
 }
 
 /* What would be left of a unit were planned otherwise than all of it. */
@@ -232,62 +244,48 @@ static bool goes_on(struct drop *d, size_t next)
 			       pace_may_stretch(&d->pace));
 }
 
-/* Has this statement a row for a thread? */
-static int is_some(struct drop *d, int statement, const struct cell *thread)
-{
-	struct cell row[1];
-	struct cursor *cur;
-	int rc;
-
-	if (sql_query(&cur, d->e->sql, d->sql[statement].p, thread, 1) < 0)
-		return d->e->err->code;
-	rc = sql_next(cur, row, 1);
-	sql_done(cur);
-	return rc;
-}
-
-/* The last of a thread that goes whole takes along the writes of checkpoints that never came: once
- * it is gone nothing but the list would lead to them, and that ends with this process. */
+/* What the last of a thread that goes whole takes along. 1: as drop_one. */
 static int drop_behind(struct drop *d, size_t at, struct drop_sum *batch)
 {
 	const struct drop_victim *v = &d->p.victims[at];
 	const struct drop_space *s = &d->p.spaces[v->space];
-	struct cell args[3];
-	int n;
+	struct cell args[3], row[1];
+	struct cursor *cur;
+	int rc;
 
 	if (!s->s.whole_thread ||
 			(at + 1 < d->p.n && d->p.spaces[v[1].space].thread == s->thread))
 		return 0;
 	sql_key_cells(args, &s->s.key);
-	n = is_some(d, LEFT, args);
-	batch->threads += n == 0;
-	if (n || !d->e->sql->has_writes)
-		return n < 0 ? n : 0;
-	do {
-		n = d->e->sql->conn->driver->exec(
-				d->e->sql->conn, d->sql[DELETE_STRAYS].p, args, 1);
-		batch->writes += n > 0 ? n : 0;
-	} while (n > 0 && pace_may_stretch(&d->pace));
-	d->behind |= n > 0;
-	return n < 0 ? n : 0;
+	if (sql_query(&cur, d->e->sql, d->sql[LEFT].p, args, 1) < 0)
+		return d->e->err->code;
+	rc = sql_next(cur, row, 1);
+	sql_done(cur);
+	batch->threads += rc == 0;
+	if (rc || !d->e->sql->has_writes)
+		return rc < 0 ? rc : 0;
+	rc = left_go(&d->left, s, &batch->writes);
+	return rc > 0 ? leave_alone(d, s) : rc;
 }
 
 /* One transaction of those from `*at` on; they go together or not at all. */
 static int batch(struct drop *d, size_t *at)
 {
 	struct drop_sum gone = { 0 };
-	size_t i = *at;
+	size_t i = *at, behind = d->left.n;
+	int rc;
 
 	if (pace_begin(&d->pace, d->e) < 0)
 		return d->e->err->code;
 	do {
-		if (drop_one(d, &d->p.victims[i], &gone) < 0 ||
-				drop_behind(d, i, &gone) < 0)
+		rc = drop_one(d, &d->p.victims[i], &gone);
+		rc = rc ? rc : drop_behind(d, i, &gone);
+		if (rc)
 			break;
 		i++;
 		FAILPOINT("prune.sqlite_row.after");
 	} while (i < d->p.n && goes_on(d, i));
-	if (d->e->err->code)
+	if (rc || d->e->err->code)
 		edit_rollback(d->e);
 	else {
 		FAILPOINT("prune.sqlite_commit.before");
@@ -296,6 +294,10 @@ static int batch(struct drop *d, size_t *at)
 	}
 	if (d->e->err->code)
 		return d->e->err->code;
+	if (rc) { /* once more, without what is left alone */
+		d->left.n = behind;
+		return pace_between(&d->pace, d->e);
+	}
 	d->sum->checkpoints += gone.checkpoints;
 	d->sum->writes += gone.writes;
 	d->sum->threads += gone.threads;
@@ -347,69 +349,20 @@ static int pieces(struct drop *d)
 	return rc;
 }
 
-/* ---- what a whole thread leaves behind ------------------------------------------------------- */
-
-/* Writes of checkpoints that never came. */
-static int drop_strays(struct drop *d, const struct ckpt_key *key)
-{
-	struct conn *conn = d->e->sql->conn;
-	struct cell args[3];
-	int some, n;
-
-	sql_key_cells(args, key);
-	some = is_some(d, STRAYS, args);
-	while (some > 0) {
-		int64_t gone = 0;
-
-		if (pace_begin(&d->pace, d->e) < 0)
-			return d->e->err->code;
-		do {
-			n = conn->driver->exec(conn, d->sql[DELETE_STRAYS].p, args, 1);
-			gone += n > 0 ? n : 0;
-		} while (n > 0 && pace_goes_on(&d->pace));
-		if (n < 0)
-			edit_rollback(d->e);
-		else
-			edit_commit(d->e);
-		if (d->e->err->code)
-			return d->e->err->code;
-		d->sum->writes += gone;
-		some = n;
-		if (pace_between(&d->pace, d->e) < 0)
-			return d->e->err->code;
-	}
-	return some;
-}
-
-static int strays(struct drop *d)
-{
-	struct doomed_item item;
-	int64_t last = -1;
-	int rc;
-
-	if (!d->e->sql->has_writes || doomed_rewind(d->list) < 0)
-		return d->e->err->code;
-	while ((rc = doomed_next(d->list, &item)) > 0) {
-		int64_t at = doomed_here(d->list).space;
-
-		if (at != last && item.space->whole_thread &&
-				(rc = drop_strays(d, &item.key)) < 0)
-			return rc;
-		last = at;
-	}
-	return rc;
-}
-
-static int run(struct drop *d, int (*what)(struct drop *))
+static int run(struct drop *d)
 {
 	int rc = 0;
 
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]) && rc == 0; i++)
 		rc = edit_text(&d->sql[i], d->e, texts[i]);
 	if (rc == 0)
+		rc = left_start(&d->left);
+	if (rc == 0)
 		rc = pace_start(&d->pace, d->e, d->how);
 	if (rc == 0)
-		rc = what(d);
+		rc = pieces(d);
+	if (rc == 0)
+		rc = left_rest(&d->left);
 	if (rc == 0)
 		rc = pace_end(&d->pace, d->e);
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
@@ -417,14 +370,8 @@ static int run(struct drop *d, int (*what)(struct drop *))
 	arena_free(&d->arena);
 	free(d->p.victims);
 	free(d->p.spaces);
+	left_free(&d->left);
 	return rc;
-}
-
-static int everything(struct drop *d)
-{
-	int rc = pieces(d);
-
-	return rc == 0 && d->behind ? strays(d) : rc;
 }
 
 int drop_run_sqlite(struct edit *e, struct doomed *list, const struct drop_how *how,
@@ -435,15 +382,8 @@ int drop_run_sqlite(struct edit *e, struct doomed *list, const struct drop_how *
 	};
 
 	*out = (struct drop_sum){ 0 };
-	return run(&d, everything);
-}
-
-int drop_left_sqlite(struct edit *e, struct doomed *list, const struct drop_how *how,
-		struct drop_sum *out)
-{
-	struct drop d = {
-		.e = e, .list = list, .how = how, .sum = out, .moved_mark = -1
+	d.left = (struct drop_left){
+		.e = e, .list = list, .how = how, .sum = out, .pace = &d.pace
 	};
-
-	return run(&d, strays);
+	return run(&d);
 }

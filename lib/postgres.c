@@ -268,8 +268,10 @@ static int declare(struct pg_conn *c, struct pg_cursor *cur, const char *sql,
  * may share the work. Not where sums are only a part of it, in parentheses. */
 static bool is_summary(const char *sql)
 {
-	const char *grouped = strstr(sql, " GROUP BY ");
+	const char *grouped = NULL;
 
+	for (const char *p = sql; (p = strstr(p, " GROUP BY ")); p++)
+		grouped = p;
 	return grouped && !strchr(grouped, ')');
 }
 

@@ -92,7 +92,7 @@ static int note(struct ckpt_prune *p, struct doomed *to, size_t at)
 
 	if (to == p->doomed && prune_hash(p, 'c', &key) < 0)
 		return p->err->code;
-	return doomed_add(to, f->id, f->blob, f->row);
+	return doomed_add(to, f->id, f->blob, f->row, f->writes);
 }
 
 /* What becomes of a call, and of a thread that goes whole, hangs on the root's checkpoints. */
@@ -342,21 +342,28 @@ static int by_key(const void *a, const void *b)
 	return prune_key_cmp(a, b);
 }
 
-/* Named threads, in the order in which a scan would give them. */
-static int scan_named(struct walk *w)
+int prune_named(struct ckpt_key **out, struct ckpt_prune *p)
 {
-	struct ckpt_prune *p = w->p;
 	size_t n = p->scope->nthreads;
 	struct ckpt_key *keys = calloc(n, sizeof(*keys));
 	int rc = 0;
 
+	*out = keys;
 	if (!keys)
 		return ckpt_fail(p->err, CKPT_ENOMEM, "out of memory");
 	for (size_t i = 0; i < n && rc == 0; i++)
 		rc = ckpt_thread_find(&keys[i], p->store, p->scope->threads[i]);
 	if (rc == 0)
 		qsort(keys, n, sizeof(*keys), by_key);
-	for (size_t i = 0; i < n && rc == 0; i++)
+	return rc;
+}
+
+static int scan_named(struct walk *w)
+{
+	struct ckpt_key *keys;
+	int rc = prune_named(&keys, w->p);
+
+	for (size_t i = 0; i < w->p->scope->nthreads && rc == 0; i++)
 		rc = scan_threads(w, &keys[i]);
 	free(keys);
 	return rc;
@@ -461,6 +468,7 @@ void ckpt_prune_free(struct ckpt_prune *p)
 	doomed_free(p->stray_writes);
 	doomed_free(p->stray_blobs);
 	doomed_free(p->left_writes);
+	doomed_free(p->left);
 	for (size_t i = 0; i < sizeof(p->lists) / sizeof(p->lists[0]); i++)
 		prune_list_free(p->lists[i]);
 	ckpt_buf_free(&p->key);

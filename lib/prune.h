@@ -110,6 +110,7 @@ struct ckpt_prune {
 	   bytes in front, and the version */
 	struct doomed *stray_writes, *stray_blobs;
 	struct doomed *left_writes; /* likewise, of threads that go whole: they go with them */
+	struct doomed *left; /* how many writes of no checkpoint such a thread has, as `writes` */
 	struct key_list *lists[5]; /* where looking up keys stands */
 	bool future;               /* what is newer than the clock is named so */
 	uint64_t hash;
@@ -163,6 +164,10 @@ void prune_list_free(struct key_list *);
 
 /* Is this thread in the scope? */
 bool prune_covers(const struct ckpt_prune *, struct ckpt_view thread);
+
+/* prune.c: the threads of the scope that were named, in the order in which a scan would give them;
+ * the caller frees them. */
+int prune_named(struct ckpt_key **out, struct ckpt_prune *);
 
 /* prune_stray.c: what belongs to no checkpoint: counted into the plan. */
 int prune_strays(struct ckpt_prune *);

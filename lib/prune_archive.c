@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "failpoint.h"
 #include "files.h"
 #include "prune.h"
 
@@ -332,5 +333,6 @@ int ckpt_prune_archive(struct ckpt_prune *p, struct ckpt_store *store, const cha
 	if (rc >= 0)
 		rc = sync_file(&a, n.where);
 	store_name_free(&n);
+	FAILPOINT("prune.archive.after");
 	return rc < 0 ? rc : 0;
 }

@@ -27,6 +27,7 @@ struct stray {
 	size_t nheads, cap;
 	bool covered, quiet;   /* quiet: not written to a moment ago */
 	bool emptied;          /* nothing of it stays */
+	int64_t left;          /* … writes of no checkpoint that it has */
 	struct ckpt_buf space; /* noted last */
 	struct ckpt_buf id;    /* of a blob */
 };
@@ -64,6 +65,21 @@ static int add_head(struct stray *s, const struct ckpt_key *key)
 	return s->p->err->code;
 }
 
+/* The thread is done: how many writes go with it. */
+static int note_left(struct stray *s)
+{
+	const struct doomed_space space = {
+		.key = { .thread = s->thread, .ns = CKPT_LIT(""), .blob = s->blob },
+		.newest = CKPT_LIT("")
+	};
+	int64_t n = s->left;
+
+	s->left = 0;
+	if (!n || doomed_space(s->p->left, &space) < 0)
+		return s->p->err->code;
+	return doomed_add(s->p->left, CKPT_LIT(""), false, -1, n);
+}
+
 static int turn(struct stray *s, const struct ckpt_key *key)
 {
 	struct ckpt_prune *p = s->p;
@@ -76,6 +92,8 @@ static int turn(struct stray *s, const struct ckpt_key *key)
 	if (s->thread.p && ckpt_view_eq(s->thread, key->thread) &&
 			s->blob == (key->blob & CKPT_BLOB_THREAD))
 		return 0;
+	if (note_left(s) < 0)
+		return p->err->code;
 	arena_reset(&s->arena);
 	s->thread = arena_copy(&s->arena, key->thread, p->err);
 	s->blob = key->blob & CKPT_BLOB_THREAD;
@@ -210,7 +228,7 @@ static int note(struct stray *s, const struct ckpt_key *key, struct ckpt_view id
 		rc = doomed_space(s->to, &space);
 	ckpt_buf_free(&s->space);
 	s->space = name;
-	return rc < 0 ? rc : doomed_add(s->to, id, key->blob & CKPT_BLOB_ID, -1);
+	return rc < 0 ? rc : doomed_add(s->to, id, key->blob & CKPT_BLOB_ID, -1, 0);
 }
 
 static int take_write(struct stray *s, const struct ckpt_checkpoint *c)
@@ -224,6 +242,7 @@ static int take_write(struct stray *s, const struct ckpt_checkpoint *c)
 	if (s->to != to) /* which has to be told the namespace, too */
 		s->space.n = 0;
 	s->to = to;
+	s->left += s->emptied;
 	p->sum.stray_writes += stray;
 	p->sum.writes++;
 	p->sum.bytes += c->writes_size;
@@ -269,6 +288,7 @@ static int scan(struct stray *s, enum ckpt_rows rows, const struct ckpt_key *thr
 			rc = take_blob(s, &c); /* those of a whole thread go with it */
 	}
 	ckpt_scan_close(scan);
+	rc = rc < 0 ? rc : note_left(s);
 	return rc < 0 ? rc : 0;
 }
 
@@ -276,16 +296,80 @@ static int scan(struct stray *s, enum ckpt_rows rows, const struct ckpt_key *thr
 static int scan_left(struct stray *s)
 {
 	const struct ckpt_prune_scope *scope = s->p->scope;
-	struct ckpt_key key;
-	int rc = 0;
+	struct ckpt_key *keys;
+	int rc;
 
 	if (!scope->nthreads)
 		return scope->nothing ? 0 : scan(s, CKPT_STRAY_WRITES, NULL);
-	for (size_t i = 0; i < scope->nthreads && rc == 0; i++) {
-		rc = ckpt_thread_find(&key, s->p->store, scope->threads[i]);
-		rc = rc < 0 ? rc : scan(s, CKPT_STRAY_WRITES, &key);
-	}
+	rc = prune_named(&keys, s->p);
+	for (size_t i = 0; i < scope->nthreads && rc == 0; i++)
+		rc = scan(s, CKPT_STRAY_WRITES, &keys[i]);
+	free(keys);
 	return rc;
+}
+
+/* ---- … with a thread ------------------------------------------------------------------------------ */
+
+struct merge { /* of what goes with the numbers in `left`; both are in the order of threads */
+	struct ckpt_prune *p;
+	struct doomed *to;
+	struct doomed_item item, left;
+	int more;
+	int64_t mark; /* the namespace that was told last */
+};
+
+static int thread_cmp(const struct ckpt_key *a, const struct ckpt_key *b)
+{
+	const struct ckpt_key x = { .thread = a->thread,
+		.blob = a->blob & CKPT_BLOB_THREAD };
+	const struct ckpt_key y = { .thread = b->thread,
+		.blob = b->blob & CKPT_BLOB_THREAD };
+
+	return prune_key_cmp(&x, &y);
+}
+
+static int merge_one(struct merge *m)
+{
+	const struct doomed_item *item = &m->item;
+	struct doomed_space space = *item->space;
+	int64_t mark = doomed_here(m->p->doomed).space;
+
+	while (m->more > 0 && thread_cmp(&m->left.key, &space.key) < 0)
+		m->more = doomed_next(m->p->left, &m->left);
+	if (m->more < 0)
+		return m->more;
+	if (space.whole_thread)
+		space.strays = m->more && !thread_cmp(&m->left.key, &space.key)
+		                               ? m->left.writes
+		                               : 0;
+	if (mark != m->mark && doomed_space(m->to, &space) < 0)
+		return m->p->err->code;
+	m->mark = mark;
+	return doomed_add(m->to, item->key.id, item->key.blob & CKPT_BLOB_ID, item->row,
+			item->writes);
+}
+
+/* The list of what goes is written anew with them: they were found only when it was there. */
+static int tell_left(struct ckpt_prune *p)
+{
+	struct merge m = { .p = p, .mark = -1 };
+	int rc = doomed_new(&m.to, p->err);
+
+	if (rc >= 0 && (rc = doomed_rewind(p->doomed)) >= 0)
+		rc = doomed_rewind(p->left);
+	if (rc >= 0)
+		rc = m.more = doomed_next(p->left, &m.left);
+	while (rc >= 0 && (rc = doomed_next(p->doomed, &m.item)) > 0)
+		rc = merge_one(&m);
+	if (rc < 0) {
+		doomed_free(m.to);
+		return rc;
+	}
+	doomed_free(p->doomed);
+	p->doomed = m.to;
+	prune_list_free(p->lists[0]); /* it stood in the other one */
+	p->lists[0] = NULL;
+	return 0;
 }
 
 int prune_strays(struct ckpt_prune *p)
@@ -296,12 +380,15 @@ int prune_strays(struct ckpt_prune *p)
 
 	rc = rc < 0 ? rc : doomed_new(&p->stray_blobs, p->err);
 	rc = rc < 0 ? rc : doomed_new(&p->left_writes, p->err);
+	rc = rc < 0 ? rc : doomed_new(&p->left, p->err);
 	if (rc >= 0)
 		rc = orphans ? scan(&s, CKPT_STRAY_WRITES, NULL) : scan_left(&s);
 	s.to = p->stray_blobs;
 	if (rc >= 0 && orphans && p->store->has_blobs)
 		rc = scan(&s, CKPT_STRAY_BLOBS, NULL);
 	arena_free(&s.arena);
+	if (rc >= 0 && doomed_count(p->left))
+		rc = tell_left(p);
 	free(s.heads);
 	ckpt_buf_free(&s.space);
 	ckpt_buf_free(&s.id);

@@ -37,7 +37,8 @@ int vacuum_run_postgres(struct edit *, const struct vacuum_how *, struct vacuum_
 /*
  * Drop what is on the list and give the room back, at the cost of what stays: its rows are copied
  * beside, from a snapshot, while nobody else can write; one transaction then makes that copy the
- * store. A namespace that moved since the plan stays whole, and is counted as by drop_run.
+ * store. A namespace that moved since the plan stays whole, and is counted as by drop_run; writes
+ * that came to what goes are left to it, too.
  * 1: done. 0: this is not the way for this store, nothing was changed: sum->why says why; then
  * drop_run and vacuum_run do it. < 0: failed, nothing was changed.
  */

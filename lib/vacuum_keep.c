@@ -1,11 +1,18 @@
 /*
  * vacuum_keep.c - which rows of a SQLite store stay when a list of keys goes: both in the order of
- * the key index, side by side. Only indexes are read; what is kept in memory is row numbers.
+ * the key index, side by side. Only indexes are read; what is kept in memory is row numbers. With a
+ * thread that goes whole go its writes of checkpoints that never came.
  */
 #include "drop_moved.h"
 #include "vacuum_rewrite.h"
 
 #define ROWS_MAX ((size_t)2 << 20)
+
+struct whole { /* a key of the list, and what is told of its thread */
+	struct ckpt_key key;
+	bool whole;
+	int64_t strays;
+};
 
 struct merge {
 	struct rewrite *r;
@@ -16,6 +23,10 @@ struct merge {
 	int64_t mark;         /* its namespace in the list */
 	bool moved;           /* which is left alone */
 	struct ckpt_buf last; /* the key before it: they must ascend */
+	struct whole before;  /* … of which it is */
+	int64_t writes;       /* that the next of the list has */
+	uint64_t thread; /* the last that goes whole and has writes of no checkpoint, … */
+	int64_t strays; /* … and how many */
 };
 
 /* The order of the index: BLOB behind TEXT. */
@@ -74,6 +85,8 @@ static int note_moved(struct rewrite *r, int64_t mark)
 static int advance(struct merge *m)
 {
 	struct ckpt_key before = m->item.key;
+	bool whole = m->more && m->item.space->whole_thread;
+	int64_t strays = whole ? m->item.space->strays : 0;
 	size_t nt = before.thread.n, nn = before.ns.n, ni = before.id.n;
 	int64_t mark;
 	int rc;
@@ -87,6 +100,8 @@ static int advance(struct merge *m)
 	before.thread.p = before.thread.p ? m->last.p : NULL;
 	before.ns.p = before.ns.p ? m->last.p + nt : NULL;
 	before.id.p = before.id.p ? m->last.p + nt + nn : NULL;
+	m->before = (struct whole){ before, whole, strays };
+	m->writes = 0;
 	rc = doomed_next(m->r->list, &m->item);
 	if (rc < 0)
 		return rc;
@@ -117,9 +132,9 @@ static bool key_of(struct ckpt_key *out, const struct cell cells[static 3])
 	return true;
 }
 
-static int stays(struct merge *m, int table, int64_t row)
+static int stays(struct merge *m, int64_t row)
 {
-	struct rewrite_rows *rows = &m->r->rows[table];
+	struct rewrite_rows *rows = &m->r->rows[m->table];
 	int64_t *to;
 
 	if (rows->n == ROWS_MAX)
@@ -135,28 +150,81 @@ static int stays(struct merge *m, int table, int64_t row)
 	return 1;
 }
 
-/* A row of the index against the list. A checkpoint that was put anew since stays. */
+static bool same_thread(const struct ckpt_key *a, const struct ckpt_key *b)
+{
+	return ckpt_view_eq(a->thread, b->thread) &&
+	       !((a->blob ^ b->blob) & CKPT_BLOB_THREAD);
+}
+
+/* Is this row, which the list does not name, of a thread that goes whole? *strays: as planned. Of
+ * its neighbours in the list one is of its thread. */
+static bool of_whole(const struct merge *m, const struct ckpt_key *key, int64_t *strays)
+{
+	if (m->more && same_thread(&m->item.key, key)) {
+		*strays = m->item.space->strays;
+		return m->item.space->whole_thread;
+	}
+	*strays = m->before.strays;
+	return m->before.whole && same_thread(&m->before.key, key);
+}
+
+/* What came since the plan is told by numbers: see drop.h. */
+static int crowded(struct merge *m)
+{
+	return rewrite_not(m->r, "writes came to what goes");
+}
+
+/* A row that the list does not name: 1 it goes with its thread, 2 it stays, 0 see crowded. */
+static int judge_other(struct merge *m, const struct ckpt_key *key)
+{
+	uint64_t thread = ckpt_hash(key->thread);
+	int64_t planned;
+
+	if (!of_whole(m, key, &planned))
+		return 2;
+	if (m->table == REWRITE_CHECKPOINTS)
+		return hashes_add(&m->r->alive, thread, m->r->e->err) < 0
+		                       ? m->r->e->err->code
+		                       : 2;
+	if (hashes_have(&m->r->alive, thread))
+		return 2;
+	if (thread != m->thread)
+		m->strays = 0;
+	m->thread = thread;
+	return ++m->strays > planned ? crowded(m) : 1;
+}
+
+/* A row that the list names. A checkpoint that was put anew since stays. */
+static int judge_named(struct merge *m, int64_t row)
+{
+	uint8_t *byte = &m->r->goes[m->at / 8];
+	uint8_t bit = (uint8_t)(1 << m->at % 8);
+
+	if (m->table == REWRITE_CHECKPOINTS && !m->moved &&
+			(m->item.row < 0 || m->item.row == row))
+		*byte |= bit;
+	if (!(*byte & bit))
+		return judge_other(m, &m->item.key);
+	if (m->table == REWRITE_WRITES && ++m->writes > m->item.writes)
+		return crowded(m);
+	return 1;
+}
+
+/* A row of the index against the list. */
 static int judge(struct merge *m, const struct cell cells[static 4])
 {
-	int table = m->table;
 	struct ckpt_key key;
-	bool known = key_of(&key, cells), goes = false;
-	int cmp = 1, rc = 1;
+	int cmp = 1, rc = 2;
 
-	m->r->rows[table].all++;
-	while (known && m->more && (cmp = key_cmp(&m->item.key, &key)) < 0)
-		if ((rc = advance(m)) <= 0)
-			return rc;
-	if (known && m->more && cmp == 0) {
-		uint8_t *byte = &m->r->goes[m->at / 8];
-		uint8_t bit = (uint8_t)(1 << m->at % 8);
-
-		if (table == REWRITE_CHECKPOINTS && !m->moved &&
-				(m->item.row < 0 || m->item.row == cells[3].i))
-			*byte |= bit;
-		goes = *byte & bit;
+	m->r->rows[m->table].all++;
+	if (key_of(&key, cells)) {
+		while (m->more && (cmp = key_cmp(&m->item.key, &key)) < 0)
+			if ((rc = advance(m)) <= 0)
+				return rc;
+		rc = m->more && cmp == 0 ? judge_named(m, cells[3].i)
+		                         : judge_other(m, &key);
 	}
-	return goes ? 1 : stays(m, table, cells[3].i);
+	return rc == 2 ? stays(m, cells[3].i) : rc;
 }
 
 static int ascending(const void *pa, const void *pb)
@@ -177,6 +245,9 @@ static int merge(struct merge *m, int table, const char *sql)
 	m->at = SIZE_MAX; /* the first is 0 */
 	m->mark = -1;
 	m->item = (struct doomed_item){ 0 };
+	m->more = false;
+	m->thread = 0;
+	m->strays = 0;
 	if (doomed_rewind(m->r->list) < 0 || (rc = advance(m)) <= 0)
 		return m->r->e->err->code;
 	if (query(&cur, m, sql, NULL, 0) < 0)
@@ -209,6 +280,7 @@ int rewrite_keep(struct rewrite *r)
 	rc = merge(&m, REWRITE_CHECKPOINTS,
 			"SELECT thread_id, checkpoint_ns, checkpoint_id, rowid FROM "
 			"old.checkpoints ORDER BY 1, 2, 3");
+	hashes_sort(&r->alive);
 	if (rc > 0 && r->e->sql->has_writes)
 		rc = merge(&m, REWRITE_WRITES,
 				"SELECT thread_id, checkpoint_ns, checkpoint_id, rowid "

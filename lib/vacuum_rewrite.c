@@ -231,6 +231,7 @@ static void release(struct rewrite *r)
 	for (int i = 0; i < REWRITE_TABLES; i++)
 		free(r->rows[i].v);
 	free(r->moved);
+	free(r->alive.v);
 	free(r->goes);
 }
 
@@ -322,7 +323,7 @@ int rewrite_run_sqlite(struct edit *e, struct doomed *list, const struct drop_ho
 	release(&r);
 	if (rc <= 0)
 		return rc;
-	if (drop_left_sqlite(e, list, how, out) < 0 || vacuum_shorten(e, sum) < 0)
+	if (vacuum_shorten(e, sum) < 0)
 		return e->err->code;
 	sum->after = stat(path.v.p, &st) == 0 ? st.st_size : 0;
 	return 1;

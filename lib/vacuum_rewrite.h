@@ -5,6 +5,7 @@
 #ifndef VACUUM_REWRITE_H
 #define VACUUM_REWRITE_H
 
+#include "prune.h"
 #include "sqlite_open.h"
 #include "vacuum.h"
 
@@ -28,6 +29,7 @@ struct rewrite {
 	uint8_t *goes;  /* a bit for each of the list */
 	int64_t *moved; /* namespaces that were left alone, by their place in the list */
 	size_t nmoved, moved_cap;
+	struct hashes alive; /* threads that were to go whole, and of which something stays */
 };
 
 /* Each: 1, or 0 with vac->why, or an error. */

@@ -1,7 +1,7 @@
 /*
  * drop_keys.c - drops what standard input names, for tests: fields that end in NUL bytes, `s`
- * thread ns newest whole whole_thread chains count root_newest (empty: none), then `i` id for each.
- * Prints what went and, on the first line of standard error, what failed; the exit status is the
+ * thread ns newest whole whole_thread chains count root_newest (empty: none) strays, then `i` id
+ * writes for each. Prints what went and, on the first line of standard error, what failed; the exit status is the
  * library's code, positive.
  *
  *	drop_keys STORE [SHARD SHARDS [HOLD_MS [PATIENCE_MS [plain|full]]]] <KEYS
@@ -26,7 +26,7 @@ static char *field(void)
 	return NULL;
 }
 
-#define WORDS 8
+#define WORDS 9
 
 static int add_space(struct doomed *list)
 {
@@ -48,6 +48,7 @@ static int add_space(struct doomed *list)
 	s.count = strtoll(words[6], NULL, 10);
 	if (*words[7])
 		s.root_newest = ckpt_view_of(words[7]);
+	s.strays = strtoll(words[8], NULL, 10);
 	rc = doomed_space(list, &s);
 	for (size_t i = 0; i < WORDS; i++)
 		free(words[i]);
@@ -63,9 +64,11 @@ static int read_keys(struct doomed *list)
 		if (*kind == 's') {
 			rc = add_space(list);
 		} else {
-			char *id = field();
+			char *id = field(), *writes = field();
 
-			rc = doomed_add(list, ckpt_view_of(id), false, -1);
+			rc = doomed_add(list, ckpt_view_of(id), false, -1,
+					writes ? strtoll(writes, NULL, 10) : -1);
+			free(writes);
 			free(id);
 		}
 		free(kind);

@@ -46,6 +46,47 @@ def rooted(t, r):
             State(name).same(t, "rooted", now.after({k for k in doomed if k[:2] not in left}))
 
 
+def late_write(k):
+    return ("INSERT INTO checkpoint_writes VALUES (%s, 'late', 0, 'c', 'msgpack', '\\x01', '');" %
+            ", ".join(map(literal, k)))
+
+
+def crowded(t, r):
+    """A write that came since the plan to what goes: its namespace stays, and what hangs on it."""
+    for share in (0.15, 0.9):                       # a few of many, or most
+        with database() as name:
+            fill(name, Writer(r.random()), 12, 40, ("", "agent", "call:1"))
+            before = State(name)
+            doomed = {k for k in all_but_newest(before) if r.random() < share}
+            roots = {s: before.newest[s[0], ""] for s in before.newest if s[1] == "call:1"}
+            spaces = sorted({k[:2] for k in doomed})
+            left = {next(s for s in spaces if s[1] == ns) for ns in ("", "agent", "call:1")}
+            left |= {s for s in spaces[6:12] if s[1] == ""}
+            psql(name, "".join(late_write(max(k for k in doomed if k[:2] == s)) for s in left) +
+                 "DELETE FROM checkpoint_writes WHERE idx = 1 AND thread_id = %s;" % literal(spaces[-1][0]))
+            left |= {s for s in spaces if s[1] == "call:1" and (s[0], "") in left}
+            now = State(name)
+            e = dropped(t, "crowded", address(name), keys(before, doomed, roots=roots), 0, 0, 0)
+            equal(t, "told", {tuple(x.split(" ")[1:]) for x in e.moved}, left)
+            State(name).same(t, "crowded", now.after({k for k in doomed if k[:2] not in left}))
+
+
+def crowded_threads(t, r):
+    """A write that came to a thread that goes whole, of a checkpoint that is there or not: it stays."""
+    with database() as name:
+        fill(name, Writer(r.random()), 8, 10, ("", "agent"))
+        threads = sorted({k[0] for k in State(name).checkpoints})
+        psql(name, "".join(late_write((x, "", "gone")) for x in threads[:4]))
+        before = State(name)
+        psql(name, late_write(max(k for k in before.checkpoints if k[0] == threads[1])) +
+             late_write((threads[2], "", "soon")) + late_write((threads[5], "x", "soon")))
+        now = State(name)
+        e = dropped(t, "crowded", address(name), keys(before, set(), threads), 0, 0, 0)
+        left = [threads[n] for n in (1, 2, 5)]
+        equal(t, "told", sorted({x.split(" ")[1] for x in e.moved}), left)
+        State(name).same(t, "crowded", now.after(set(), set(threads) - set(left)))
+
+
 def order(t, r):
     """A thread in several batches: calls before the root; the least first, where chains lead to
     parents the greatest."""
@@ -116,4 +157,4 @@ def resumed(t, r):
 
 
 if __name__ == "__main__":
-    sys.exit(run_tests((order, resumed, rooted)))
+    sys.exit(run_tests((order, resumed, rooted, crowded, crowded_threads)))

@@ -256,6 +256,80 @@ def moved(t, folder, words, hangs):
         t.fail("%d threads are gone, %d left alone" % (gone, alone), err[-200:])
 
 
+def keyed(path):
+    """Rows without their numbers, of which those of an archive have their own."""
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        return {(table, *row) for table, names in (
+            ("checkpoints", "parent_checkpoint_id, type, checkpoint, metadata"),
+            ("writes", "task_id, idx, channel, type, value")) for row in db.execute(
+                "SELECT thread_id, checkpoint_ns, checkpoint_id, %s FROM %s" % (names, table))}
+
+
+def archived(t, folder, words):
+    """Stopped between the archive and the first deletion, when somebody adds writes to what goes,
+    or to a thread: those stay, and nothing is gone that is not in the archive."""
+    path, archive = folder / "moved.db", folder / "archive.db"
+    make(path, 6, 8, 40)
+    archive.unlink(missing_ok=True)
+    run = prune(path, (*words, "--archive", str(archive)), "prune.archive.after:1:stop")
+    os.waitid(os.P_PID, run.pid, os.WSTOPPED)
+    going = {x[1:4] for x in keyed(archive) if x[0] == "checkpoints"}
+    late = {min(x for x in going if x[:2] == (thread, "")) for thread in ("t1", "t2")}
+    late |= {("t3", "", "soon")} if "--delete-threads" in words else set()
+    with contextlib.closing(sqlite3.connect(path, timeout=20)) as db:
+        db.executemany("INSERT INTO writes VALUES (?, ?, ?, 'late', 0, 'n', 'msgpack', x'01', '')", late)
+        db.commit()
+    before = keyed(path)
+    os.kill(run.pid, signal.SIGCONT)
+    code, err = ended(run)
+    gone = before - keyed(path)
+    t.add("rows gone", len(gone))
+    lost = gone - keyed(archive)
+    alone = {x[:2] for x in late}
+    if code or lost or not gone:
+        t.fail("exit %d: %s" % (code, err[-200:]), "%d rows are in no archive: %s" % (len(lost), sorted(lost)[:2]))
+    if any(x[1:3] in alone for x in gone) or err.count(" was written to") != len(late):
+        t.fail("left alone", err[-300:])
+    again, err = ended(prune(path, words))
+    left = {x[1:4] for x in keyed(path)} & (going | late)
+    if again or left:
+        t.fail("again: exit %d: %s" % (again, err[-200:]), "left: %s" % sorted(left)[:2])
+
+
+def archived_some(t, folder):
+    archived(t, folder, ("--keep-last", "1"))
+
+
+def archived_threads(t, folder):
+    archived(t, folder, ("--delete-threads", "--thread-glob", "t*"))
+
+
+def archived_anew(t, folder):
+    archived(t, folder, ("--delete-threads", "--thread-glob", "t*", "--vacuum=full"))
+
+
+def killed_anew(t, folder):
+    """Threads that go whole, by a copy without them: killed before it is the store nothing is
+    changed, after it all is done."""
+    path, words = folder / "moved.db", ("--delete-threads", "--thread-glob", "t[1-7]", "--vacuum=full")
+    make(path, 7, 8, 20)
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    whole = copy(path, "whole.db")
+    code, err = ended(prune(whole, words))
+    want = rows(whole)
+    if code or not want or {x[2] for x in want} != {"t0"}:
+        t.fail("undisturbed", "exit %d: %s" % (code, err))
+    for name, left in (("lock.after", rows(path)), ("copy.after", rows(path)), ("swap.before", rows(path)),
+                       ("swap.after", want)):
+        store = copy(path, "killed.db")
+        code, err = ended(prune(store, words, "prune.rewrite_" + name))
+        t.add("kills", code == -signal.SIGKILL)
+        wrong = difference(rows(store), left)
+        if wrong or code != -signal.SIGKILL:
+            t.fail("killed at %s: exit %d" % (name, code), wrong)
+
+
 def moved_calls(t, folder):
     moved(t, folder, ("--keep-last", "1"), lambda ns: ns == "" or ":" in ns)
 
@@ -271,6 +345,8 @@ CASES = (
     ("threads, by what one of its checkpoints says", 4, ("--delete-threads", "--where", "source=input")),
 )
 
+BESIDE = (moved_calls, moved_threads, archived_some, archived_threads, archived_anew, killed_anew)
+
 
 def main():
     bad = kills = 0
@@ -280,13 +356,14 @@ def main():
             kills += case(t, pathlib.Path(d), seed, words)
             common.tap(n, "%s; %s" % (what, common.totals(t.count)), t.problems)
             bad += bool(t.problems)
-        for n, what in enumerate((moved_calls, moved_threads), len(CASES) + 1):
+        for n, what in enumerate(BESIDE, len(CASES) + 1):
             t = common.Tally()
             what(t, pathlib.Path(d))
             common.tap(n, "%s; %s" % (what.__name__, common.totals(t.count)), t.problems)
-            (pathlib.Path(d) / "moved.db").unlink()
+            for file in pathlib.Path(d).glob("moved.db*"):
+                file.unlink()
             bad += bool(t.problems)
-    print("1..%d" % (len(CASES) + 2))
+    print("1..%d" % (len(CASES) + len(BESIDE)))
     return 1 if bad or kills < 40 else 0
 
 

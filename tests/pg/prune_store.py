@@ -191,6 +191,9 @@ def keys(state, doomed, threads=(), whole=(), chains=(), roots=None):
     """As drop_keys.c reads them; `whole`: namespaces of which all goes, `chains`: that need parents,
     `roots`: {namespace: newest root checkpoint} of those that hang on it."""
     count = collections.Counter(k[:2] for k in state.checkpoints)
+    strays = collections.Counter()
+    for k, n in state.writes.items():
+        strays[k[0]] += n if k not in state.checkpoints else 0
     out = []
     spaces = collections.defaultdict(list)
     for k in sorted(state.checkpoints):
@@ -200,9 +203,9 @@ def keys(state, doomed, threads=(), whole=(), chains=(), roots=None):
         out += ["s", thread, ns, state.newest[thread, ns],
                 str(int((thread, ns) in whole or thread in threads)), str(int(thread in threads)),
                 str(int((thread, ns) in chains)), str(count[thread, ns]),
-                (roots or {}).get((thread, ns), "")]
+                (roots or {}).get((thread, ns), ""), str(strays[thread])]
         for i in ids:
-            out += ["i", i]
+            out += ["i", i, str(state.writes[thread, ns, i])]
     return b"".join(x.encode() + b"\0" for x in out)
 
 

@@ -54,11 +54,18 @@ struct doomed *dropped_plan(
 		const char *path, int keep, unsigned how, struct ckpt_error *err)
 {
 	static const char text[] =
-			"SELECT thread_id, checkpoint_ns, checkpoint_id, rowid, "
-			"max(checkpoint_id) OVER w, row_number() OVER w, count(*) OVER w "
-			"FROM checkpoints WINDOW w AS (PARTITION BY thread_id, "
-			"checkpoint_ns ORDER BY checkpoint_id ROWS BETWEEN UNBOUNDED "
-			"PRECEDING AND UNBOUNDED FOLLOWING) ORDER BY 1, 2, 3";
+			"WITH s AS MATERIALIZED (SELECT x.thread_id, count(*) AS n FROM "
+			"writes x LEFT JOIN checkpoints y USING (thread_id, "
+			"checkpoint_ns, checkpoint_id) WHERE y.thread_id IS NULL GROUP "
+			"BY 1) SELECT c.thread_id, checkpoint_ns, checkpoint_id, "
+			"c.rowid, max(checkpoint_id) OVER w, row_number() OVER w, "
+			"count(*) OVER w, (SELECT count(*) FROM writes x WHERE "
+			"x.thread_id = c.thread_id AND x.checkpoint_ns = "
+			"c.checkpoint_ns AND x.checkpoint_id = c.checkpoint_id), s.n "
+			"FROM checkpoints c LEFT JOIN s USING (thread_id) WINDOW w AS "
+			"(PARTITION BY c.thread_id, checkpoint_ns ORDER BY "
+			"checkpoint_id ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED "
+			"FOLLOWING) ORDER BY 1, 2, 3";
 	struct doomed *d;
 	sqlite3_stmt *st;
 	sqlite3 *db;
@@ -80,11 +87,14 @@ struct doomed *dropped_plan(
 							.newest = v[4],
 							.whole = !keep,
 							.whole_thread = !keep,
-							.chains = how & DROPPED_CHAINS });
+							.chains = how & DROPPED_CHAINS,
+							.strays = sqlite3_column_int64(
+									st, 8) });
 		if (sqlite3_column_int(st, 5) <= sqlite3_column_int(st, 6) - keep)
 			doomed_add(d, v[2], false,
 					how & DROPPED_ROWS ? sqlite3_column_int64(st, 3)
-							   : -1);
+							   : -1,
+					sqlite3_column_int64(st, 7));
 	}
 	sqlite3_finalize(st);
 	sqlite3_close(db);

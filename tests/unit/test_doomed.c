@@ -31,6 +31,12 @@ static int64_t row_of(size_t i)
 	return i % 11 ? (int64_t)(i * 3) : i % 2 ? -1 : INT64_MAX - (int64_t)i;
 }
 
+/* Few for most, around what fits beside the flags, and the most. */
+static int64_t writes_of(size_t i)
+{
+	return i % 13 ? (int64_t)(i % 5) : i % 3 ? (int64_t)(i % 7) + 60 : INT64_MAX - 1;
+}
+
 /* None, an empty one, one of some bytes. */
 static struct ckpt_view caller_of(size_t space)
 {
@@ -70,6 +76,7 @@ static void fill(struct doomed *d, size_t items, size_t each)
 							.whole = i / each % 5 == 2,
 							.whole_thread = i / each % 5 == 3,
 							.count = row_of(i / each),
+							.strays = writes_of(i / each),
 							.chains = i / each % 3 == 2,
 							.caller = caller_of(i / each),
 							.caller_blob = i / each % 4 == 3,
@@ -78,7 +85,7 @@ static void fill(struct doomed *d, size_t items, size_t each)
 									i / each % 6 ==
 									2 });
 		}
-		doomed_add(d, id_of(id, i), i % 4 == 1, row_of(i));
+		doomed_add(d, id_of(id, i), i % 4 == 1, row_of(i), writes_of(i));
 	}
 }
 
@@ -98,7 +105,8 @@ static bool item_is(const struct doomed_item *item, size_t i, size_t each)
 	       ckpt_view_eq(s->newest, id_of(newest, (at + 1) * each)) &&
 	       s->newest_blob == at % 2 && s->whole == (at % 5 == 2) &&
 	       s->whole_thread == (at % 5 == 3) && s->chains == (at % 3 == 2) &&
-	       s->count == row_of(at) && view_is(s->caller, caller_of(at)) &&
+	       s->count == row_of(at) && s->strays == writes_of(at) &&
+	       item->writes == writes_of(i) && view_is(s->caller, caller_of(at)) &&
 	       s->caller_blob == (at % 4 == 3) && view_is(s->root_newest, root_of(at)) &&
 	       s->root_newest_blob == (at % 6 == 2);
 }
@@ -148,10 +156,11 @@ static void odd_names(void)
 	memset(big, 'x', 1 << 20);
 	doomed_new(&d, &err);
 	doomed_space(d, &s);
-	doomed_add(d, (struct ckpt_view){ 0 }, false, 1);
-	doomed_add(d, CKPT_LIT(""), true, 2);
+	doomed_add(d, (struct ckpt_view){ 0 }, false, 1, 0);
+	doomed_add(d, CKPT_LIT(""), true, 2, 0);
 	for (int i = 0; i < 40; i++)
-		doomed_add(d, (struct ckpt_view){ big, (size_t)1 << 20 }, false, i);
+		doomed_add(d, (struct ckpt_view){ big, (size_t)1 << 20 }, false, i,
+				i + 50);
 	doomed_rewind(d);
 	ok(doomed_next(d, &item) == 1 && !item.key.id.p && !item.key.ns.p &&
 					ckpt_view_eq(item.key.thread, CKPT_LIT("a\0b")),
@@ -159,6 +168,7 @@ static void odd_names(void)
 	ok(doomed_next(d, &item) == 1 && item.key.id.p && item.key.id.n == 0, "empty id");
 	for (int i = 0; i < 40; i++)
 		if (doomed_next(d, &item) != 1 || item.row != i ||
+				item.writes != i + 50 ||
 				item.key.id.n != (size_t)1 << 20 ||
 				memcmp(item.key.id.p, big, (size_t)1 << 20) != 0)
 			ok(false, "long id %d", i);

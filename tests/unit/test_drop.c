@@ -135,6 +135,132 @@ static void whole_threads(void)
 	doomed_free(d);
 }
 
+static const char one_write[] = "INSERT INTO writes (thread_id, checkpoint_ns, "
+				"checkpoint_id, task_id, idx, channel) SELECT thread_id, "
+				"checkpoint_ns, checkpoint_id, 'late', 0, 'c' FROM "
+				"checkpoints WHERE ";
+
+/* … to a checkpoint that goes: nothing of its namespace goes any more. */
+static void more_writes(int64_t hold, unsigned list)
+{
+	const char *path = made_path("more.db");
+	struct drop_how how = { .moved = moved, .hold = hold };
+	struct ckpt_error err = { 0 };
+	struct drop_sum sum;
+	struct doomed *d;
+	char sql[400];
+
+	unlink(path);
+	names = 0;
+	dropped_make(path, 5, 10, 2);
+	d = dropped_plan(path, 2, list, &err);
+	snprintf(sql, sizeof(sql), "%s thread_id IN ('t0001', 't0002') AND metadata = 0",
+			one_write);
+	apply(path, sql);
+	apply(path, "DELETE FROM writes WHERE thread_id = 't0003' AND idx = 1");
+	sum = drop(path, d, &how, &err);
+	ok(sum.moved == 2 && names == 2 && !err.code, "two are told: %d %s",
+			(int)sum.moved, err.text);
+	ok(dropped_number(path, "SELECT count(*) FROM checkpoints WHERE thread_id IN "
+				"('t0001', 't0002')") == 20 &&
+					dropped_number(path,
+							"SELECT count(*) FROM writes "
+							"WHERE thread_id IN ('t0001', "
+							"'t0002')") == 42,
+			"they have all they had");
+	ok(sum.checkpoints == 24 && sum.writes == 40 &&
+					dropped_number(path, "SELECT count(*) FROM "
+							     "checkpoints") == 26,
+			"others go, also one with fewer writes: %d %d",
+			(int)sum.checkpoints, (int)sum.writes);
+	doomed_free(d);
+}
+
+/* … to a thread that goes whole: to a checkpoint of a call, to one that is not there yet. */
+static void more_in_threads(void)
+{
+	const char *path = made_path("calls_more.db");
+	struct ckpt_error err = { 0 };
+	struct drop_sum sum;
+	struct doomed *d;
+	char sql[400];
+
+	dropped_make(path, 6, 20, 5);
+	apply(path, "INSERT INTO checkpoints SELECT thread_id, 'sub:1', checkpoint_id, "
+		    "NULL, '', x'', metadata FROM checkpoints WHERE metadata < 4 AND "
+		    "checkpoint_ns = ''; INSERT INTO writes (thread_id, checkpoint_ns, "
+		    "checkpoint_id, task_id, idx, channel) VALUES ('t0002', '', 'none', "
+		    "'t', 0, 'c'), ('t0004', '', 'none', 't', 0, 'c')");
+	d = dropped_plan(path, 0, DROPPED_ROWS, &err);
+	snprintf(sql, sizeof(sql),
+			"%s thread_id = 't0001' AND checkpoint_ns = 'sub:1' AND metadata "
+			"= 2",
+			one_write);
+	apply(path, sql);
+	apply(path, "INSERT INTO writes (thread_id, checkpoint_ns, checkpoint_id, "
+		    "task_id, idx, channel) VALUES ('t0003', '', 'soon', 't', 0, 'c'), "
+		    "('t0004', '', 'soon', 't', 0, 'c')");
+	sum = drop(path, d, NULL, &err);
+	ok(!err.code && sum.threads == 3 && sum.moved == 5 &&
+					sum.checkpoints == 20 + 24 + 24,
+			"three go, three stay whole: %d %d %d %s", (int)sum.threads,
+			(int)sum.moved, (int)sum.checkpoints, err.text);
+	ok(dropped_number(path, "SELECT count(*) FROM checkpoints WHERE thread_id IN "
+				"('t0001', 't0003', 't0004')") == 24 + 20 + 24 &&
+					dropped_number(path,
+							"SELECT count(*) FROM writes "
+							"WHERE thread_id IN ('t0001', "
+							"'t0003', 't0004')") ==
+							41 + 41 + 42,
+			"with all they have");
+	ok(dropped_number(path, "SELECT count(*) FROM writes WHERE thread_id IN ('t0000',"
+				" 't0002', 't0005')") == 0,
+			"of the others nothing is left");
+	doomed_free(d);
+}
+
+static const char *late_path;
+static int late_at;
+static int comes_late(void *arg, int64_t done, int64_t all)
+{
+	(void)arg;
+	if (done == all && late_at++ == 0)
+		apply(late_path, "INSERT INTO writes (thread_id, checkpoint_ns, "
+				 "checkpoint_id, task_id, idx, channel) VALUES ('t0000', "
+				 "'', 'late', 't', 0, 'c')");
+	return 0;
+}
+
+/* More of them than go in one transaction; and one more comes then. */
+static void many_strays(bool late)
+{
+	const char *path = late_path = made_path("strays.db");
+	struct drop_how how = { .progress = late ? comes_late : NULL };
+	struct ckpt_error err = { 0 };
+	struct drop_sum sum;
+	struct doomed *d;
+	int64_t left;
+
+	unlink(path);
+	dropped_make(path, 1, 3, 5);
+	/* statistics of six rows would not do for so many */
+	apply(path, "DELETE FROM sqlite_stat1; WITH RECURSIVE c(i) AS (SELECT 1 UNION "
+		    "ALL SELECT i + 1 FROM c "
+		    "WHERE i < 400000) INSERT INTO writes (thread_id, checkpoint_ns, "
+		    "checkpoint_id, task_id, idx, channel) SELECT 't0000', '', 'none' || "
+		    "i, "
+		    "'t', i, 'c' FROM c");
+	d = dropped_plan(path, 0, DROPPED_ROWS, &err);
+	sum = drop(path, d, &how, &err);
+	left = dropped_number(path, "SELECT count(*) FROM writes");
+	ok(!err.code && sum.checkpoints == 3 && sum.writes + left == 400006 + late &&
+					sum.moved == late &&
+					(late ? left > 1 && left < 400000 : !left),
+			"%d go, %d stay, %d moved %s", (int)sum.writes, (int)left,
+			(int)sum.moved, err.text);
+	doomed_free(d);
+}
+
 static int steps;
 static int stop_here(void *arg, int64_t done, int64_t all)
 {
@@ -335,7 +461,12 @@ int main(void)
 	made_path(""); /* the folder is the parent's */
 	what_stays();
 	what_moved();
+	more_writes(0, DROPPED_ROWS);
+	more_writes(1, DROPPED_ROWS | DROPPED_CHAINS);
 	whole_threads();
+	more_in_threads();
+	many_strays(false);
+	many_strays(true);
 	threads_at_once();
 	any_stop("no chains", DROPPED_ROWS, DROPPED_LEAST_FIRST);
 	any_stop("chains", DROPPED_ROWS | DROPPED_CHAINS, DROPPED_AT_ONCE);

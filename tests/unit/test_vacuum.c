@@ -153,6 +153,75 @@ static void what_moved(void)
 	doomed_free(d);
 }
 
+/* With a whole thread go its writes of checkpoints that never came, unless some of it stays. */
+static void whole_threads(void)
+{
+	static const char stray[] = "INSERT INTO writes (thread_id, checkpoint_ns, "
+				    "checkpoint_id, task_id, idx, channel) SELECT t, '', "
+				    "i, 't', 0, 'c' FROM (SELECT 't0000' AS t UNION "
+				    "SELECT 't0001' UNION SELECT 't0003'), (SELECT '0' "
+				    "AS i UNION SELECT 'none')";
+	const char *path = made_path("whole.db");
+	struct ckpt_error err = { 0 };
+	struct drop_sum sum = { 0 };
+	struct vacuum_sum vac = { 0 };
+	struct doomed *d;
+	struct edit *e;
+	sqlite3 *db;
+	int rc;
+
+	dropped_make(path, 4, 10, 2);
+	sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL);
+	made_sql(db, stray);
+	d = dropped_plan(path, 0, DROPPED_ROWS, &err);
+	made_sql(db, "INSERT INTO checkpoints VALUES ('t0001', 'x', 'ffff', NULL, '', "
+		     "x'', 99)");
+	e = dropped_edit(path, &err);
+	rc = rewrite_run_sqlite(e, d, &plain, &sum, &vac);
+	ok(rc == 1 && sum.checkpoints == 40 && sum.writes == 84, "%d %d %s",
+			(int)sum.checkpoints, (int)sum.writes, err.text);
+	ok(count(db, "SELECT count(*) FROM writes") == 2 &&
+					count(db, "SELECT count(*) FROM writes WHERE "
+						  "thread_id = 't0001'") == 2,
+			"those of a thread that has a checkpoint stay");
+	sqlite3_close(db);
+	edit_close(e);
+	doomed_free(d);
+}
+
+/* … to what goes: that takes what goes row by row. */
+static void more_writes(int keep, const char *checkpoint)
+{
+	const char *path = made_path("more.db");
+	struct ckpt_error err = { 0 };
+	struct drop_sum sum = { 0 };
+	struct vacuum_sum vac = { 0 };
+	struct doomed *d;
+	struct edit *e;
+	sqlite3 *db;
+	char sql[300];
+	int rc;
+
+	unlink(path);
+	dropped_make(path, 3, 10, 2);
+	d = dropped_plan(path, keep, DROPPED_ROWS, &err);
+	snprintf(sql, sizeof(sql),
+			"INSERT INTO writes (thread_id, checkpoint_ns, checkpoint_id, "
+			"task_id, idx, channel) VALUES ('t0001', '', '%s', 'late', 0, "
+			"'c')",
+			checkpoint);
+	sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL);
+	made_sql(db, sql);
+	e = dropped_edit(path, &err);
+	rc = rewrite_run_sqlite(e, d, &plain, &sum, &vac);
+	ok(rc == 0 && !err.code && strstr(vac.why, "writes came") &&
+					count(db, "SELECT count(*) FROM writes") == 61,
+			"%s", vac.why);
+	sqlite3_close(db);
+	edit_close(e);
+	doomed_free(d);
+}
+
 /* What it does not do: said, and nothing is changed. */
 static void not_the_way(void)
 {
@@ -304,6 +373,9 @@ int main(void)
 	what_stays();
 	others_go_on();
 	what_moved();
+	whole_threads();
+	more_writes(2, "00000003-0000-6000-8000-000000000000");
+	more_writes(0, "soon");
 	not_the_way();
 	locked();
 	killed();
