@@ -4,6 +4,7 @@
  * While the database works on one batch the next is made: a batch goes out in a thread of its own,
  * which alone has the connection until it is waited for.
  */
+#include "ahead.h"
 #include "failpoint.h"
 #include "target_sql.h"
 
@@ -131,12 +132,11 @@ static int sql_commit(struct target *base)
 	}
 	t->put = t->spare;
 	t->spare = full;
-	if (pthread_create(&t->sender, NULL, send, t) == 0)
-		t->sending = true;
-	else
+	t->sending = ahead_start(&t->sender, send, t);
+	if (!t->sending) {
 		send(t);
-	if (!t->sending)
 		count(t);
+	}
 	return target_told(t, 0);
 }
 
