@@ -179,7 +179,8 @@ static int check_limit(struct prune *p)
 			(long long)all, threads ? "threads" : "checkpoints",
 			p->o->max_delete ? "--max-delete" : "the default limit of 50%",
 			(long long)limit);
-	ckpt_hint(&p->cli->err, "look with --dry-run; then raise it: --max-delete %lld",
+	ckpt_hint(&p->cli->err,
+			"look at what goes; if it is meant, raise it: --max-delete %lld",
 			(long long)n);
 	return p->cli->err.code;
 }
