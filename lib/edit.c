@@ -138,24 +138,24 @@ int edit_possible(struct ckpt_store *s)
 /* ---- opening ---------------------------------------------------------------------------------- */
 
 /* Asked before a transaction is begun, which a standby would refuse with less clear words. */
-static int refuse_standby(struct edit *e)
+static int refuse_standby(struct sql_store *s)
 {
-	struct conn *conn = e->sql->conn;
+	struct conn *conn = s->conn;
 	int n = conn->driver->exec(conn, "SELECT 1 WHERE pg_is_in_recovery()", NULL, 0);
 
 	if (n <= 0)
 		return n;
-	ckpt_fail(e->err, CKPT_EREFUSED, "'%s' is a standby: it is read, never altered",
-			e->sql->base.name);
-	ckpt_hint(e->err, "name its primary server");
-	return e->err->code;
+	ckpt_fail(conn->err, CKPT_EREFUSED,
+			"'%s' is a standby: it is read, never altered", s->base.name);
+	ckpt_hint(conn->err, "name its primary server");
+	return conn->err->code;
 }
 
 /* BEGIN … READ WRITE would go past what an administrator, or the connection's own options, set
  * against accidents. */
-static int refuse_read_only(struct edit *e)
+static int refuse_read_only(struct sql_store *s)
 {
-	struct conn *conn = e->sql->conn;
+	struct conn *conn = s->conn;
 	int n = conn->driver->exec(conn,
 			"SELECT 1 WHERE current_setting('default_transaction_read_only')"
 			"::boolean",
@@ -163,13 +163,20 @@ static int refuse_read_only(struct edit *e)
 
 	if (n <= 0)
 		return n;
-	ckpt_fail(e->err, CKPT_EREFUSED,
+	ckpt_fail(conn->err, CKPT_EREFUSED,
 			"'%s' is set to be read only: default_transaction_read_only is "
 			"on",
-			e->sql->base.name);
-	ckpt_hint(e->err, "to alter it all the same: "
-			  "PGOPTIONS='-c default_transaction_read_only=off'");
-	return e->err->code;
+			s->base.name);
+	ckpt_hint(conn->err, "to alter it all the same: "
+			     "PGOPTIONS='-c default_transaction_read_only=off'");
+	return conn->err->code;
+}
+
+int edit_alterable(struct sql_store *s)
+{
+	if (s->dialect != &postgres_dialect)
+		return 0;
+	return refuse_standby(s) < 0 ? s->conn->err->code : refuse_read_only(s);
 }
 
 static int open_locked(struct edit *e, const struct store_name *name,
@@ -177,7 +184,7 @@ static int open_locked(struct edit *e, const struct store_name *name,
 {
 	if (row_key(&e->sql->base.crypt, config, e->err) < 0)
 		return e->err->code;
-	if (e->server && (refuse_standby(e) < 0 || refuse_read_only(e) < 0))
+	if (edit_alterable(e->sql) < 0)
 		return e->err->code;
 	if (edit_begin(e) < 0 || look(e, config) < 0)
 		return e->err->code;

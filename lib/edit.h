@@ -35,6 +35,8 @@ int edit_possible(struct ckpt_store *);
 /* CKPT_EBUSY: another one works on it; the text says which process, where, since when. */
 int edit_open(struct edit **out, const char *name, const struct ckpt_config *,
 		const struct edit_want *, struct ckpt_error *);
+/* CKPT_EREFUSED: a standby, or a server that was set to be read only. */
+int edit_alterable(struct sql_store *);
 int edit_begin(struct edit *); /* SQLite: the write lock is held from here on */
 /* In a transaction: its statements may take longer than ten minutes. */
 int edit_no_limit(struct edit *);

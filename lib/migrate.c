@@ -311,6 +311,7 @@ static int look_at_target(struct migrate *m)
 		m->to_apart = target->inlines;
 		m->paths = target_has_paths(target);
 		without_key(m, target);
+		rc = rc < 0 ? rc : target_alterable(target);
 		rc = rc < 0 ? rc : plan_make(m, target);
 		if (rc >= 0)
 			rc = ckpt_store_end(target);

@@ -3,6 +3,7 @@
  */
 #include <unistd.h>
 
+#include "edit.h"
 #include "put.h"
 #include "target.h"
 
@@ -36,6 +37,11 @@ int target_possible(const char *name, const struct ckpt_config *config, bool *ap
 	}
 	store_name_free(&n);
 	return err->code;
+}
+
+int target_alterable(struct ckpt_store *s)
+{
+	return s->backend == &postgres_backend ? edit_alterable(sql_of(s)) : 0;
 }
 
 bool target_has_paths(struct ckpt_store *s)

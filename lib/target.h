@@ -78,6 +78,7 @@ int target_stage_make(struct target_stage *, struct ckpt_error *); /* or find it
 bool target_stage_ours(const struct target_stage *);
 int target_stage_keep(const struct target_stage *, struct ckpt_error *);
 void target_stage_drop(const struct target_stage *); /* nothing was written */
+int target_alterable(struct ckpt_store *);           /* CKPT_EREFUSED: see edit.h */
 bool target_has_paths(struct ckpt_store *);          /* its writes have a task_path */
 int target_open(struct target **out, const char *name, const struct target_config *,
 		struct ckpt_error *);

@@ -7,6 +7,7 @@
  */
 #include <sys/random.h>
 
+#include "edit.h"
 #include "failpoint.h"
 #include "sql_write.h"
 #include "target_sql.h"
@@ -166,7 +167,8 @@ int sql_target_possible(const struct store_name *name, const struct ckpt_config 
 	struct sql_store *s;
 
 	if (sql_open_bare(&s, name, config, SQL_READ, err) == 0 &&
-			has_tables(s, config->schema) && !err->code)
+			edit_alterable(s) == 0 && has_tables(s, config->schema) &&
+			!err->code)
 		*err = *why;
 	if (s)
 		s->base.backend->close(&s->base);
@@ -187,8 +189,10 @@ int sql_target_open(struct target **out, const struct store_name *name,
 	t->stage = config->stage;
 	if (t->stage)
 		target_stage_make(t->stage, &t->own);
-	if (!t->own.code && sql_open_bare(&t->sql, name, config->store, SQL_CREATE,
-					    &t->own) == 0)
+	if (!t->own.code &&
+			sql_open_bare(&t->sql, name, config->store, SQL_CREATE,
+					&t->own) == 0 &&
+			edit_alterable(t->sql) == 0)
 		prepare(t, config);
 	t->server = t->sql && t->sql->dialect == &postgres_dialect;
 	/* one thing after the other where somebody watches */

@@ -251,6 +251,12 @@ release() {
 		same "$words" "$status" 7
 		has "$stderr" "default_transaction_read_only"
 	done
+	for words in "-n" ""; do
+		# shellcheck disable=SC2086  # words
+		apart ckpt migrate $words "$FIXTURES/py-basic/store.db" "dbname=$name"
+		same "migrate $words" "$status" 7
+		has "$stderr" "default_transaction_read_only"
+	done
 	same rows "$(pg_dump -a "$name" | grep -v '^.\(un\)\?restrict' | sha256sum)" "$before"
 	PGOPTIONS='-c default_transaction_read_only=off' apart ckpt delete --thread types --yes -s "dbname=$name"
 	same "its hint" "$status" 0
