@@ -247,13 +247,20 @@ static int open_store(struct cli *cli)
 	const char *name = cli->cmd->first_is_store ? cli->args[0]
 	                   : cli->g.store           ? cli->g.store
 	                                            : getenv("CKPT_STORE");
+	struct ckpt_about about;
+	int rc;
 
 	if (!name || !*name) {
 		cli_usage(cli, "no store given");
 		ckpt_hint(&cli->err, "-s STORE or CKPT_STORE");
 		return CKPT_EUSAGE;
 	}
-	return cli_store_open(&cli->store, cli, name);
+	rc = cli_store_open(&cli->store, cli, name);
+	/* of two stores the other one may be meant */
+	if (rc >= 0 && cli->g.schema && !cli->cmd->first_is_store &&
+			ckpt_store_about(cli->store, &about) >= 0 && !about.schema)
+		cli_note(cli, "--schema is about PostgreSQL: this store has none");
+	return rc;
 }
 
 static void close_store(struct cli *cli)

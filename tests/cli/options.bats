@@ -202,3 +202,11 @@ hint: m is ambiguous: write min"
 	is "$status" 4
 	has "$(tail -n 1 <<<"$stderr")" '"code":"store_missing","exit":4'
 }
+
+@test "--schema with a store that has none is said" {
+	apart ckpt list -s "$FIXTURES/py-basic/store.db" --schema other
+	is "$status" 0
+	has "$stderr" "--schema is about PostgreSQL"
+	apart ckpt list -s "$FIXTURES/py-basic/store.db"
+	is "$stderr" ""
+}
