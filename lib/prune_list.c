@@ -135,20 +135,43 @@ int ckpt_prune_has(struct ckpt_prune *p, const struct ckpt_key *key, bool kept)
 	return rc || kept ? rc : list_has(p, p->left_writes, &p->lists[3], key, cmp);
 }
 
+/* The first that goes and has no smaller key; NULL: none, or p->err. */
+static const struct doomed_item *first_from(
+		struct ckpt_prune *p, const struct ckpt_key *key)
+{
+	int rc = list_has(p, p->doomed, &p->lists[0], key, prune_key_cmp);
+
+	return rc < 0 || p->lists[0]->ended ? NULL : &p->lists[0]->item;
+}
+
 int prune_empties(struct ckpt_prune *p, const struct ckpt_key *thread)
 {
 	const struct ckpt_key first = { .thread = thread->thread,
 		.ns = CKPT_LIT(""),
 		.id = CKPT_LIT(""),
 		.blob = thread->blob & CKPT_BLOB_THREAD };
-	int rc = list_has(p, p->doomed, &p->lists[0], &first, prune_key_cmp);
-	const struct key_list *at = p->lists[0];
+	const struct doomed_item *at = first_from(p, &first);
 
-	if (rc < 0 || at->ended)
-		return rc < 0 ? rc : 0;
-	return ckpt_view_eq(at->item.key.thread, first.thread) &&
-	       (at->item.key.blob & CKPT_BLOB_THREAD) == first.blob &&
-	       at->item.space->whole_thread;
+	if (!at)
+		return p->err->code;
+	return ckpt_view_eq(at->key.thread, first.thread) &&
+	       (at->key.blob & CKPT_BLOB_THREAD) == first.blob && at->space->whole_thread;
+}
+
+int prune_loses(struct ckpt_prune *p, const struct ckpt_key *ns)
+{
+	struct ckpt_key first = *ns, found;
+	const struct doomed_item *at;
+
+	first.id = CKPT_LIT("");
+	first.blob &= ~(unsigned)CKPT_BLOB_ID;
+	at = first_from(p, &first);
+	if (!at)
+		return p->err->code;
+	found = at->key;
+	found.id = first.id;
+	found.blob &= ~(unsigned)CKPT_BLOB_ID;
+	return prune_key_cmp(&found, &first) == 0;
 }
 
 void prune_blob_id(struct ckpt_buf *to, const struct ckpt_value *v)

@@ -255,13 +255,18 @@ static int take_blob(struct stray *s, const struct ckpt_checkpoint *c)
 	struct ckpt_prune *p = s->p;
 	const struct ckpt_value *v = &c->values[0];
 	struct ckpt_key key = c->key;
-	int rc = blob_goes(s, &key, v);
+	int rc = blob_goes(s, &key, v), counted;
 
 	if (rc <= 0)
 		return rc;
+	counted = prune_loses(p, &key);
+	if (counted < 0)
+		return counted;
 	p->sum.stray_blobs++;
-	p->sum.blobs++;
-	p->sum.bytes += c->blobs_all;
+	if (!counted) { /* as one that nothing kept names */
+		p->sum.blobs++;
+		p->sum.bytes += c->blobs_all;
+	}
 	prune_blob_id(&s->id, v);
 	if (s->id.failed)
 		return ckpt_fail(p->err, CKPT_ENOMEM, "out of memory");

@@ -148,6 +148,27 @@ strays() {
 	data 'd["summary"]["writes"], d["summary"]["blobs"]' '[0, 0]'
 }
 
+@test "orphans beside a rule: a blob that nothing names is counted once, also where checkpoints go" {
+	local planned words
+	sql -c "INSERT INTO checkpoint_blobs SELECT thread_id, checkpoint_ns, 'messages', '0.gone', 'bytes',
+		'abc' FROM checkpoints GROUP BY thread_id, checkpoint_ns"
+	for words in --orphans '--keep-last 2 --orphans'; do
+		# shellcheck disable=SC2086  # words
+		prune $words --dry-run --json
+		planned=$(jq -c '.summary | [.checkpoints, .writes, .blobs, .bytes]' <<<"$stdout")
+		same some "$(jq '.[2] > 0' <<<"$planned")" true
+		count checkpoint_blobs >before
+		# shellcheck disable=SC2086  # words
+		prune $words --yes --json
+		is "$words $(jq -c '.summary | [.checkpoints, .writes, .blobs, .bytes]' <<<"$stdout")" \
+			"$words $planned"
+		same gone "$(($(cat before) - $(count checkpoint_blobs)))" "$(jq '.[2]' <<<"$planned")"
+		database py-basic
+		sql -c "INSERT INTO checkpoint_blobs SELECT thread_id, checkpoint_ns, 'messages', '0.gone',
+			'bytes', 'abc' FROM checkpoints GROUP BY thread_id, checkpoint_ns"
+	done
+}
+
 @test "orphans: of a thread that ends with its last namespace goes what was planned, and nothing more" {
 	local planned
 	database py-subgraph
