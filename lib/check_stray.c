@@ -57,16 +57,16 @@ static bool is_root(const struct check *c, struct ckpt_view id)
 	return false;
 }
 
-static int is_there(struct check *c, struct ckpt_view ns, struct ckpt_view id)
+static int is_there(struct check *c, struct ckpt_view id)
 {
 	struct ckpt_pick pick = { .key = c->space.key, .depth = CKPT_KEYS };
 	struct ckpt_checkpoint row;
 	struct ckpt_scan *scan;
 	int rc;
 
-	if (!ns.n && is_root(c, id))
+	if (is_root(c, id))
 		return 1;
-	pick.key.ns = ns;
+	pick.key.ns = CKPT_LIT("");
 	pick.key.id = id;
 	rc = ckpt_scan_one(&scan, c->store, &pick, &row);
 	ckpt_scan_close(scan);
@@ -84,28 +84,28 @@ static int tell_orphan(struct check *c, struct ckpt_view id)
 			ckpt_show_name(name, id));
 }
 
-/* metadata.parents: {namespace: id, …}, all that were running. One that is gone is enough. */
-static int ask_callers(struct check *c, struct reader *r)
+/* metadata.parents: {namespace: id, …}, all that were running. What counts is the root's, as for what
+ * prune keeps and --orphans drops: a stateful subgraph between the two is ranked by itself. */
+static int ask_caller(struct check *c, struct reader *r)
 {
-	struct ckpt_buf ns = { 0 };
 	struct token t;
-	int rc = reader_next(r, &t) > 0 && t.kind == TOKEN_MAP;
+	bool root;
+	int rc;
 
-	while (rc > 0 && reader_next(r, &t) > 0 && t.kind == TOKEN_STR) {
-		ns.n = 0;
-		ckpt_buf_add(&ns, t.s.p, t.s.n);
-		ckpt_buf_add(&ns, "", 1);
-		if (ns.failed)
-			rc = check_no_memory(c);
-		if (rc < 0 || reader_next(r, &t) <= 0 || t.kind != TOKEN_STR)
+	if (reader_next(r, &t) <= 0 || t.kind != TOKEN_MAP)
+		return 0;
+	while (reader_next(r, &t) > 0 && t.kind == TOKEN_STR) {
+		root = t.s.n == 0;
+		if (reader_next(r, &t) <= 0 || t.kind != TOKEN_STR)
 			break;
-		ns.n--;
-		rc = is_there(c, ckpt_buf_view(&ns), t.s);
-		if (rc == 0)
-			rc = tell_orphan(c, t.s) < 0 ? CKPT_EINTERRUPTED : 0;
+		if (!root)
+			continue;
+		rc = is_there(c, t.s);
+		if (rc == 0 && tell_orphan(c, t.s) < 0)
+			rc = CKPT_EINTERRUPTED;
+		return rc < 0 ? rc : 0;
 	}
-	ckpt_buf_free(&ns);
-	return rc < 0 ? rc : 0;
+	return 0;
 }
 
 int check_caller(struct check *c)
@@ -119,7 +119,7 @@ int check_caller(struct check *c)
 	if (!s->parents.n || !memchr(s->key.ns.p, ':', s->key.ns.n))
 		return 0;
 	reader_init(r, &json_reader, ckpt_buf_view(&s->parents));
-	rc = ask_callers(c, r);
+	rc = ask_caller(c, r);
 	reader_done(r);
 	return rc;
 }

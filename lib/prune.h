@@ -156,7 +156,8 @@ int prune_key_cmp(
 		const struct ckpt_key *, const struct ckpt_key *); /* the stores' order */
 /* Does this thread go with all it has? Once all are planned. */
 int prune_empties(struct ckpt_prune *, const struct ckpt_key *);
-/* … or any checkpoint of this namespace? */
+/* … or this checkpoint, or any of this namespace? */
+int prune_goes(struct ckpt_prune *, const struct ckpt_key *);
 int prune_loses(struct ckpt_prune *, const struct ckpt_key *);
 /* Does this blob, which nothing names, go for that? Those of threads that go whole go anyway. */
 int prune_has_blob(struct ckpt_prune *, const struct ckpt_checkpoint *row);

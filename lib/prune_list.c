@@ -158,6 +158,11 @@ int prune_empties(struct ckpt_prune *p, const struct ckpt_key *thread)
 	       (at->key.blob & CKPT_BLOB_THREAD) == first.blob && at->space->whole_thread;
 }
 
+int prune_goes(struct ckpt_prune *p, const struct ckpt_key *key)
+{
+	return list_has(p, p->doomed, &p->lists[0], key, prune_key_cmp);
+}
+
 int prune_loses(struct ckpt_prune *p, const struct ckpt_key *ns)
 {
 	struct ckpt_key first = *ns, found;

@@ -12,7 +12,7 @@
 
 struct head { /* the newest checkpoint of a namespace */
 	struct ckpt_view ns, id;
-	bool blob_ns;
+	bool blob_ns, blob_id;
 	struct ckpt_view most; /* digits of its greatest version, once asked for */
 	bool asked;
 };
@@ -57,7 +57,8 @@ static int add_head(struct stray *s, const struct ckpt_key *key)
 	s->heads[s->nheads++] =
 			(struct head){ .ns = arena_copy(&s->arena, key->ns, s->p->err),
 				.id = arena_copy(&s->arena, key->id, s->p->err),
-				.blob_ns = key->blob & CKPT_BLOB_NS };
+				.blob_ns = key->blob & CKPT_BLOB_NS,
+				.blob_id = key->blob & CKPT_BLOB_ID };
 	if (policy->active_within &&
 			(time == CKPT_UNKNOWN ||
 					time > ago(policy, policy->active_within)))
@@ -140,17 +141,34 @@ static bool is_selected(const struct stray *s, const struct ckpt_checkpoint *c)
 
 /* ---- which go ----------------------------------------------------------------------------------- */
 
+/* Does its namespace go? Then, as once it is gone, nobody is there to come. */
+static int head_goes(
+		const struct stray *s, const struct ckpt_key *key, const struct head *h)
+{
+	struct ckpt_key newest = *key;
+
+	newest.id = h->id;
+	newest.blob &= ~(unsigned)CKPT_BLOB_ID;
+	newest.blob |= h->blob_id ? CKPT_BLOB_ID : 0u;
+	return prune_goes(s->p, &newest);
+}
+
 /* Its checkpoint may come yet if it would be the newest, or is young. */
-static bool write_goes(const struct stray *s, const struct ckpt_key *key)
+static int write_goes(const struct stray *s, const struct ckpt_key *key)
 {
 	const struct ckpt_policy *policy = &s->p->policy;
 	int64_t time = ckpt_time_of_id(key->id);
 	const struct head *h = head_of(s, key);
+	int rc;
 
-	if (h ? ckpt_view_cmp(key->id, h->id) > 0 : time == CKPT_UNKNOWN)
-		return false;
+	if (h && ckpt_view_cmp(key->id, h->id) > 0) {
+		rc = head_goes(s, key, h);
+		if (rc <= 0)
+			return rc;
+		h = NULL;
+	}
 	if (time == CKPT_UNKNOWN)
-		return !policy->min_age;
+		return h && !policy->min_age;
 	return time <= ago(policy, policy->min_age);
 }
 
@@ -234,11 +252,11 @@ static int note(struct stray *s, const struct ckpt_key *key, struct ckpt_view id
 static int take_write(struct stray *s, const struct ckpt_checkpoint *c)
 {
 	struct ckpt_prune *p = s->p;
-	bool stray = is_selected(s, c) && write_goes(s, &c->key);
+	int stray = is_selected(s, c) ? write_goes(s, &c->key) : 0;
 	struct doomed *to = stray ? p->stray_writes : p->left_writes;
 
-	if (!stray && !s->emptied)
-		return 0;
+	if (stray < 0 || (!stray && !s->emptied))
+		return stray;
 	if (s->to != to) /* which has to be told the namespace, too */
 		s->space.n = 0;
 	s->to = to;

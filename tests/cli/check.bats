@@ -166,6 +166,16 @@ db.execute("UPDATE writes SET checkpoint_id=? WHERE rowid=1", [young])'
 	finds 0 orphan-namespace=3
 }
 
+@test "orphan-namespace: not of a call whose root is there, but not the stateful subgraph between them" {
+	db=$(store py-subgraph)
+	made 'import json
+for row in db.execute("SELECT rowid, metadata FROM checkpoints WHERE checkpoint_ns LIKE \"%:%\"").fetchall():
+	meta = json.loads(row[1]); meta.setdefault("parents", {})["gone"] = "1f000000-0000-6000-8000-000000000000"
+	db.execute("UPDATE checkpoints SET metadata=? WHERE rowid=?", [json.dumps(meta).encode(), row[0]])
+	assert "" in meta["parents"]'
+	finds 0
+}
+
 @test "version-regression, version-collision" {
 	db=$(store py-hitl)
 	made 'import re

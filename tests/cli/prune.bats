@@ -315,7 +315,10 @@ values() {
 		DELETE FROM writes WHERE thread_id = 'nested' AND checkpoint_ns = '';
 		INSERT INTO writes (thread_id, checkpoint_ns, checkpoint_id, task_id, idx, channel) SELECT
 			thread_id, checkpoint_ns, 'ffffffff-ffff-6fff-8000-000000000000', 'ahead', 0, 'c'
-			FROM checkpoints WHERE thread_id = 'nested' LIMIT 1"
+			FROM checkpoints WHERE thread_id = 'nested' LIMIT 1;
+		INSERT INTO writes (thread_id, checkpoint_ns, checkpoint_id, task_id, idx, channel) SELECT
+			thread_id, checkpoint_ns, substr(max(checkpoint_id), 1, 24) || 'ffffffffffff', 'late', 0, 'c'
+			FROM checkpoints WHERE thread_id = 'nested' GROUP BY thread_id, checkpoint_ns"
 	apart ckpt prune -s "$store" --orphans -n --json
 	planned=$(jq -c .summary <<<"$stdout")
 	is "$(jq .threads_emptied <<<"$planned")" 1
@@ -324,6 +327,8 @@ values() {
 	is "$status $(jq -c .summary <<<"$stdout")" "0 $planned"
 	is "$((gone - $(sqlite3 "$store" "SELECT count(*) FROM writes")))" "$(jq .writes <<<"$planned")"
 	is "$(sqlite3 "$store" "SELECT group_concat(task_id) FROM writes WHERE thread_id = 'nested'")" ahead
+	apart ckpt prune -s "$store" --orphans -n --json
+	data 'd["summary"]["writes"]' 0
 }
 
 # ---- refusals ------------------------------------------------------------------------------------------
