@@ -10,8 +10,7 @@ HEAD=1f1a779a-13ab-6293-8006-78eabc1997f4       # of py-hitl's thread "forked"
 PARENT=1f1a779a-1370-66f9-8005-6570a5b46942
 
 setup() {
-	unset CKPT_STORE CKPT_PAGER PAGER NO_COLOR CKPT_FORCE_TTY LANGGRAPH_AES_KEY COLUMNS
-	cd "$BATS_TEST_TMPDIR" || return
+	alone || return
 	db=$(store py-hitl)
 	cp "$db" b.db
 }

@@ -4,11 +4,14 @@ top=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
 [ -n "${CKPT_JSON_DIR:-}" ] || CKPT_JSON_DIR=
 export LC_ALL=C.UTF-8 TZ=UTC TERM=xterm
 
-setup() {
+# A test's own folder, and nothing of the caller's environment that ckpt looks at.
+alone() {
 	unset CKPT_STORE CKPT_PAGER PAGER NO_COLOR CKPT_FORCE_TTY LANGGRAPH_AES_KEY COLUMNS
 	mkdir -p "$BATS_TEST_TMPDIR"
 	cd "$BATS_TEST_TMPDIR" || return
 }
+
+setup() { alone; }
 
 # The program under test. Answers in JSON are also kept, for the check against the schemas.
 ckpt() {

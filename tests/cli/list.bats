@@ -6,8 +6,7 @@ load helper
 load stores
 
 setup() {
-	unset CKPT_STORE CKPT_PAGER PAGER NO_COLOR CKPT_FORCE_TTY COLUMNS
-	cd "$BATS_TEST_TMPDIR" || return
+	alone || return
 	db=$(store py-hitl)
 }
 

@@ -4,8 +4,7 @@
 load helper
 
 setup() {
-	unset CKPT_STORE CKPT_PAGER PAGER NO_COLOR CKPT_FORCE_TTY COLUMNS
-	cd "$BATS_TEST_TMPDIR" || return
+	alone || return
 	use py-basic
 	export CKPT_STORE=$store
 }

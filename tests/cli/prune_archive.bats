@@ -7,8 +7,7 @@ load helper
 load stores
 
 setup() {
-	unset CKPT_STORE CKPT_PAGER PAGER NO_COLOR CKPT_FORCE_TTY LANGGRAPH_AES_KEY COLUMNS
-	cd "$BATS_TEST_TMPDIR" || return
+	alone || return
 	use py-basic
 	db=$store
 	export CKPT_STORE=$db

@@ -8,8 +8,7 @@ load helper
 load stores
 
 setup() {
-	unset CKPT_STORE CKPT_PAGER PAGER NO_COLOR CKPT_FORCE_TTY LANGGRAPH_AES_KEY COLUMNS
-	cd "$BATS_TEST_TMPDIR" || return
+	alone || return
 	use py-hitl
 	export CKPT_STORE=$store
 	here=$BATS_TEST_DIRNAME

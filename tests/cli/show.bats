@@ -9,8 +9,7 @@ HEAD=1f1a779a-13ab-6293-8006-78eabc1997f4       # of py-hitl's thread "forked"
 OTHER=1f1a779a-11ee-65b8-8005-ad7d4036274d      # its other branch head
 
 setup() {
-	unset CKPT_STORE CKPT_PAGER PAGER NO_COLOR CKPT_FORCE_TTY LANGGRAPH_AES_KEY COLUMNS
-	cd "$BATS_TEST_TMPDIR" || return
+	alone || return
 	db=$(store py-hitl)
 }
 

@@ -16,9 +16,7 @@ database() { # FIXTURE
 }
 
 setup() {
-	unset CKPT_STORE CKPT_PAGER PAGER NO_COLOR CKPT_FORCE_TTY LANGGRAPH_AES_KEY COLUMNS
-	: "${FIXTURES:=$BATS_TEST_DIRNAME/../../build/fixtures}"
-	cd "$BATS_TEST_TMPDIR" || return
+	alone || return
 	database py-basic
 }
 

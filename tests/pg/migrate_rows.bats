@@ -8,8 +8,7 @@ load ../cli/helper
 load ../cli/stores
 
 setup() {
-	unset CKPT_STORE CKPT_PAGER PAGER NO_COLOR CKPT_FORCE_TTY LANGGRAPH_AES_KEY COLUMNS
-	cd "$BATS_TEST_TMPDIR" || return
+	alone || return
 	one=rows_$RANDOM$RANDOM two=rows_$RANDOM$RANDOM
 	createdb "$one"
 	createdb "$two"

@@ -41,9 +41,7 @@ teardown_file() {
 
 setup() {
 	[ -e "$BATS_FILE_TMPDIR/pooler" ] || skip "pgbouncer is not installed"
-	unset CKPT_STORE CKPT_PAGER PAGER NO_COLOR CKPT_FORCE_TTY LANGGRAPH_AES_KEY COLUMNS
-	: "${FIXTURES:=$BATS_TEST_DIRNAME/../../build/fixtures}"
-	cd "$BATS_TEST_TMPDIR" || return
+	alone || return
 	name=pooled_$RANDOM$RANDOM
 	createdb -T template0 "$name"
 	gzip -dc "$FIXTURES/py-hitl/store.sql.gz" | sql >/dev/null

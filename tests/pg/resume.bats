@@ -19,8 +19,7 @@ setup_file() {
 }
 
 setup() {
-	unset CKPT_STORE CKPT_PAGER PAGER NO_COLOR CKPT_FORCE_TTY LANGGRAPH_AES_KEY COLUMNS
-	cd "$BATS_TEST_TMPDIR" || return
+	alone || return
 	dropdb --if-exists --force turn
 	createdb -T first turn
 	export CKPT_STORE="host=$PGHOST port=$PGPORT user=$PGUSER dbname=turn"

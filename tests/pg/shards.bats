@@ -10,9 +10,7 @@ load ../cli/stores
 sql() { psql -qXAt -v ON_ERROR_STOP=1 -d "$name" "$@"; }
 
 setup() {
-	unset CKPT_STORE CKPT_PAGER PAGER NO_COLOR CKPT_FORCE_TTY LANGGRAPH_AES_KEY COLUMNS
-	: "${FIXTURES:=$BATS_TEST_DIRNAME/../../build/fixtures}"
-	cd "$BATS_TEST_TMPDIR" || return
+	alone || return
 	name=shards_$RANDOM$RANDOM
 	createdb -T template0 "$name"
 	gzip -dc "$FIXTURES/py-hitl/store.sql.gz" | sql >/dev/null
