@@ -13,6 +13,7 @@
 #include "failpoint.h"
 #include "files.h"
 #include "prune.h"
+#include "sqlite_open.h"
 
 struct archive {
 	struct ckpt_prune *p;
@@ -154,6 +155,20 @@ static int verify(struct archive *a, struct ckpt_error *err)
 		rc = ckpt_store_end(there);
 	ckpt_store_close(there);
 	return rc;
+}
+
+/* A run that was killed while it had the file open left a log and an index of it beside: what there is
+ * of it belongs into the file, which may be carried away alone. Both stay where others have it open. */
+static void settle(struct archive *a, const char *where)
+{
+	struct ckpt_error err = { 0 };
+	struct conn *c;
+
+	if (sqlite_open_write(&c, where, false, a->config, &err) < 0)
+		return;
+	if (sqlite_begin(c) == 0)
+		sqlite_commit(c);
+	sqlite_close(c);
 }
 
 /* Whoever wrote it may have been killed before it was on disk, and may have it in a log. A name
@@ -330,6 +345,8 @@ int ckpt_prune_archive(struct ckpt_prune *p, struct ckpt_store *store, const cha
 				strerror(errno));
 	else if (rc >= 0)
 		rc = make_new(&a, n.where);
+	if (rc >= 0 && out->resumed && !a.dump)
+		settle(&a, n.where);
 	if (rc >= 0)
 		rc = sync_file(&a, n.where);
 	store_name_free(&n);
