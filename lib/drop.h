@@ -7,8 +7,10 @@
  * has more writes than planned, is left out of it and counted as moved; with a root that stays so do
  * the calls that hang on it. What goes was there when it was planned, then, and is in an archive made
  * since; but for a write that was put again by its own key, or after another one was taken out:
- * numbers do not tell. Killed at any moment, the store is whole; running the same again finishes it, and ends
- * where one run would have, but for what is too much to go together: there a head more may stay.
+ * numbers do not tell.
+ *
+ * Killed at any moment, the store is whole; running the same again finishes it, and ends where one
+ * run would have, but for what is too much to go together: there a head more may stay.
  */
 #ifndef DROP_H
 #define DROP_H

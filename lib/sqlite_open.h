@@ -68,8 +68,8 @@ int sqlite_commit(struct conn *);
 /* Look at the file (before any connection exists in this process) and decide. */
 int sqlite_file_decide(struct sqlite_file *out, const char *path, struct ckpt_error *);
 bool sqlite_file_unchanged(const struct sqlite_file *);
-/* With a read of it going on: is the state that is read still the newest? */
 bool sqlite_file_litter(const struct sqlite_file *); /* an empty log lies beside it */
+/* With a read of it going on: is the state that is read still the newest? */
 bool sqlite_file_newest(const struct sqlite_file *);
 bool sqlite_hot_journal(const struct sqlite_file *);
 /* What a killed writer left in the journal goes back into the file. `c` is a failed open for reading;
